@@ -203,9 +203,10 @@ class Losses:
 class Ranks(Protocol):
     """The processes that train together."""
 
-    rank: int
-    size: int
-
+    @property
+    def rank(self) -> int: ...
+    @property
+    def size(self) -> int: ...
     def gather(self, x: Tensor) -> Tensor: ...  # [B, ...] -> [size * B, ...]
     def mean(self, grads: Sequence[Tensor]) -> None: ...  # averages in place
     def share(self, weight: Tensor) -> float: ...  # this rank's part of the total, times size
