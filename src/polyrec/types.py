@@ -9,113 +9,53 @@ G sets of negatives, n real items. Id 0 means "nothing" in every vocabulary; rea
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
+
+from polyrec.progress import Alone, Progress, Ranks, derived_seed
+from polyrec.requests import Ragged, Requests, Side
 
 T = TypeVar("T")
-Side = Literal["left", "right"]
 NOTHING = 0
 
-
-@dataclass(frozen=True)
-class Ragged:
-    """Rows of unequal length, packed: row r is `values[start[r]:start[r + 1]]`.
-
-    >>> Ragged.of([[5, 6, 7], [], [8]]).padded(2).tolist()
-    [[6, 7], [0, 0], [8, 0]]
-    """
-
-    values: Tensor  # [sum]
-    start: Tensor  # [R + 1], int64, start[0] = 0
-
-    @classmethod
-    def of(cls, rows: Sequence[Sequence[int]]) -> Self:
-        """Packs Python lists: for tests, the CLI and single requests."""
-        lengths = torch.tensor([0, *(len(row) for row in rows)], dtype=torch.int64)
-        flat = [value for row in rows for value in row]
-        return cls(torch.tensor(flat, dtype=torch.int64), lengths.cumsum(0))
-
-    def __len__(self) -> int:
-        return self.start.numel() - 1
-
-    @property
-    def lengths(self) -> Tensor:
-        """[R]: number of values of each row."""
-        return self.start[1:] - self.start[:-1]
-
-    @property
-    def row(self) -> Tensor:
-        """[sum]: the row that each value belongs to."""
-        return torch.repeat_interleave(torch.arange(len(self)), self.lengths)
-
-    def padded(self, length: int, side: Side = "right") -> Tensor:
-        """[R, length]: the last `length` values of each row, 0 elsewhere.
-
-        `side` names where the zeros go; with "right" position 0 is the oldest kept value.
-        """
-        kept = self.lengths.clamp(max=length)
-        place = torch.arange(length)
-        if side == "left":
-            place = place - (length - kept)[:, None]
-        else:
-            place = place.expand(len(self), length)
-        real = (place >= 0) & (place < kept[:, None])
-        if self.values.numel() == 0:
-            return torch.zeros(len(self), length, dtype=self.values.dtype)
-        at = torch.where(real, (self.start[1:] - kept)[:, None] + place, 0)
-        return self.values[at] * real
-
-    def last(self, count: int) -> Ragged:
-        """The last `count` values of each row."""
-        kept = self.lengths.clamp(max=count)
-        return self._ranges(self.start[1:] - kept, kept)
-
-    def select(self, rows: Tensor) -> Ragged:
-        """[len(rows)]: the named rows, in that order."""
-        return self._ranges(self.start[:-1][rows], self.lengths[rows])
-
-    def _ranges(self, first: Tensor, lengths: Tensor) -> Ragged:
-        start = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-        shift = torch.repeat_interleave(first - start[:-1], lengths)
-        return Ragged(self.values[torch.arange(int(start[-1])) + shift], start)
-
-
-@dataclass(frozen=True)
-class Requests:
-    """All that may be known when somebody asks, and no answers.
-
-    `asked` names places in `history.values` after which a question is put (sequence training
-    asks after every event); None asks once a row, after its last event. So R is `len(self)`.
-    """
-
-    actor: Tensor  # [S], id of the person, 0 = unknown
-    history: Ragged  # [S], item ids, oldest first
-    time: Tensor | None = None  # [S], milliseconds when asked
-    aligned: Mapping[str, Tensor] = field(
-        default_factory=dict
-    )  # name -> [sum], beside history.values
-    context: Mapping[str, Tensor] = field(default_factory=dict)  # name -> [S]
-    asked: Tensor | None = None  # [R], indices into history.values
-
-    def __len__(self) -> int:
-        return len(self.history) if self.asked is None else self.asked.numel()
-
-    def select(self, rows: Tensor) -> Requests:
-        """The named rows; only for requests that ask once a row."""
-        assert self.asked is None, "select() is for requests that ask once a row"
-        places = Ragged(torch.arange(self.history.values.numel()), self.history.start).select(rows)
-        return Requests(
-            actor=self.actor[rows],
-            history=Ragged(self.history.values[places.values], places.start),
-            time=None if self.time is None else self.time[rows],
-            aligned={name: column[places.values] for name, column in self.aligned.items()},
-            context={name: column[rows] for name, column in self.context.items()},
-        )
+__all__ = [
+    "NOTHING",
+    "Alone",
+    "Answers",
+    "Draw",
+    "Encoded",
+    "LabelBatch",
+    "LabelLoss",
+    "Losses",
+    "Metric",
+    "Negatives",
+    "Objective",
+    "PairBatch",
+    "Predictor",
+    "Progress",
+    "Ragged",
+    "Ranked",
+    "Ranker",
+    "RankingLoss",
+    "Ranks",
+    "Recommender",
+    "Requests",
+    "Retriever",
+    "Sampler",
+    "Schedule",
+    "Scored",
+    "Scorer",
+    "Scores",
+    "Side",
+    "Similarity",
+    "Stream",
+    "TopK",
+    "Whole",
+    "derived_seed",
+]
 
 
 class PairBatch(Protocol):
@@ -198,88 +138,6 @@ class Losses:
     values: Mapping[str, Tensor]  # task -> scalar
     meet: tuple[Tensor, ...] = ()
     extra: Mapping[str, Tensor] = field(default_factory=dict)
-
-
-class Ranks(Protocol):
-    """The processes that train together."""
-
-    @property
-    def rank(self) -> int: ...
-    @property
-    def size(self) -> int: ...
-    def gather(self, x: Tensor) -> Tensor: ...  # [B, ...] -> [size * B, ...]
-    def mean(self, grads: Sequence[Tensor]) -> None: ...  # averages in place
-    def share(self, weight: Tensor) -> float: ...  # this rank's part of the total, times size
-
-
-@dataclass(frozen=True)
-class Alone:
-    """One process: identities and 1."""
-
-    rank: int = 0
-    size: int = 1
-
-    def gather(self, x: Tensor) -> Tensor:
-        return x
-
-    def mean(self, grads: Sequence[Tensor]) -> None:
-        return None
-
-    def share(self, weight: Tensor) -> float:
-        return 1.0
-
-
-def derived_seed(*parts: object) -> int:
-    """A 63-bit seed, pure in its parts and the same on every machine and in every process."""
-    text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
-
-
-@dataclass
-class Progress:
-    """Where training stands. Whatever varies in training is a pure function of it.
-
-    `epoch` and `step` count within the stage. `losses` are the latest ones of each task;
-    `metrics` holds every evaluation of this run, oldest first, each with "stage", "epoch" and
-    "step" beside its values. Everything but `ranks` and `notes` survives JSON.
-    """
-
-    seed: int = 0
-    stage: str = ""
-    epoch: int = 0
-    step: int = 0
-    losses: dict[str, float] = field(default_factory=dict)
-    metrics: list[dict[str, Any]] = field(default_factory=list)
-    ranks: Ranks = field(default_factory=Alone)
-    notes: dict[str, float] = field(default_factory=dict)
-
-    def seed_of(self, purpose: str) -> int:
-        """The seed of one purpose at this step."""
-        return derived_seed(self.seed, self.stage, self.step, purpose)
-
-    def generator(self, purpose: str) -> Generator:
-        """A fresh generator, pure in (seed, stage, step, purpose)."""
-        return torch.Generator().manual_seed(self.seed_of(purpose))
-
-    def note(self, name: str, value: float | Tensor) -> None:
-        """Leaves a number for the log of this step: a weight, a fill rate, a share."""
-        self.notes[name] = float(value)
-
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps, as JSON values."""
-        return {
-            "seed": self.seed,
-            "stage": self.stage,
-            "epoch": self.epoch,
-            "step": self.step,
-            "losses": dict(self.losses),
-            "metrics": [dict(row) for row in self.metrics],
-        }
-
-    @classmethod
-    def restored(cls, state: Mapping[str, Any], ranks: Ranks | None = None) -> Progress:
-        """The inverse of `state`."""
-        return cls(**state, ranks=ranks or Alone())
 
 
 class Similarity(Protocol):
