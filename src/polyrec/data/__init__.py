@@ -1,0 +1,1 @@
+"""From any log to a checked, split, memory-mapped data set."""

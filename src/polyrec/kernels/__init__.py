@@ -1,0 +1,1 @@
+"""Compiled loops over plain arrays. Every kernel has a typed wrapper; none depends on threads."""
