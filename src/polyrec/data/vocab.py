@@ -198,26 +198,37 @@ class Numbering:
         out = np.empty(len(column), np.int32)
         done = 0
         for part in _chunks(column):
-            codes = self._levels(part) if pa.types.is_dictionary(part.type) else self._see(part)
-            out[done : done + len(part)] = codes
+            out[done : done + len(part)] = self._number(part)
             done += len(part)
         if len(self) > MOST:
             raise ValueError(f"{len(self):,} distinct keys, limit {MOST:,} (int32): hash buckets")
         return out
 
+    def _number(self, part: pa.Array) -> I32:
+        if pa.types.is_dictionary(part.type):
+            codes = part.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+            return self._levels(codes, part.dictionary)
+        if pa.types.is_integer(part.type) and len(part):
+            numbers = part.to_numpy(zero_copy_only=False)
+            low, high = int(numbers.min()), int(numbers.max())
+            if -(2**62) < low and high < 2**62 and high - low < 4 * len(part):
+                return self._levels(
+                    numbers.astype(np.int64) - low, pa.array(np.arange(low, high + 1))
+                )
+        return self._see(part)
+
     def _see(self, part: pa.Array) -> I32:
         self._seen, codes = see(self._seen, _packed(_decode(part)))
         return codes
 
-    def _levels(self, part: pa.DictionaryArray) -> I32:
+    def _levels(self, codes: NDArray[np.int64], levels: pa.Array) -> I32:
         """Numbers the used levels in order of first appearance, then looks rows up."""
-        codes = part.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        first = np.full(len(part.dictionary), len(codes), np.int64)
+        first = np.full(len(levels), len(codes), np.int64)
         first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
         used = np.flatnonzero(first < len(codes))
         used = used[np.argsort(first[used], kind="stable")]
         number = np.zeros(len(first), np.int32)
-        number[used] = self._see(part.dictionary.take(pa.array(used)))
+        number[used] = self._see(levels.take(pa.array(used)))
         rows: I32 = number[codes]
         return rows
 
