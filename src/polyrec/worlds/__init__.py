@@ -1,0 +1,32 @@
+"""Simulated worlds with known truth: a ceiling to hold models against, and nulls."""
+
+from polyrec.worlds.log import write_log
+from polyrec.worlds.oracle import Oracle, Truth, oracle
+from polyrec.worlds.retail import BOOKS_LIKE, DEFAULT, DEMO, READOUT, TINY, Retail, null
+from polyrec.worlds.shop import build
+
+WORLDS: dict[str, Retail] = {
+    "retail": DEFAULT,  # a shop with exposures, clicks and purchases; people of 2 to 4 interests
+    "retail_null": null(DEFAULT),  # the same shop, one interest a person: nothing to gain
+    "retail_demo": DEMO,  # clicks only; four models train in about two minutes on two cores
+    "retail_demo_null": null(DEMO),  # the demonstration's shop with one interest a person
+    "retail_readout": READOUT,  # the controlled experiment on the training read-out
+    "retail_tiny": TINY,  # hundreds of people: for tests
+    "books_like": BOOKS_LIKE,  # the size of the 5-core Amazon Books log: for the scale benchmark
+}
+
+__all__ = [
+    "BOOKS_LIKE",
+    "DEFAULT",
+    "DEMO",
+    "READOUT",
+    "TINY",
+    "WORLDS",
+    "Oracle",
+    "Retail",
+    "Truth",
+    "build",
+    "null",
+    "oracle",
+    "write_log",
+]
