@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrec.data.keys import Keys
 from polyrec.data.tables import Table
-from polyrec.data.vocab import Keys, Order, Vocab
+from polyrec.data.vocab import Order, Vocab
 from polyrec.kernels.sort import by_actor_then_time
 
 if TYPE_CHECKING:
@@ -63,13 +64,15 @@ class Events:
 
     def subset(self, keep: NDArray[np.bool_]) -> Events:
         """The events where `keep` [E] is True, with the same ids: a copy, sharing nothing."""
-        kept = np.concatenate([[0], np.cumsum(keep)])
+        actor = self.actor[keep]
+        start = np.zeros_like(self.start)
+        np.cumsum(np.bincount(actor, minlength=self.actors + 1), out=start[1:])
         return Events(
-            actor=self.actor[keep],
+            actor=actor,
             target=self.target[keep],
             time=self.time[keep],
             kind=self.kind[keep],
-            start=kept[self.start],
+            start=start,
             extra={name: column[keep] for name, column in self.extra.items()},
             clock=self.clock,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from polyrec.data.vocab import Keys, Vocab
+from polyrec.data.keys import Keys
+from polyrec.data.vocab import Vocab
 from polyrec.types import Ragged
 
 Keep = Literal["error", "first", "last"]
@@ -159,6 +160,29 @@ class Table:
 
     def _rows(self, rows: NDArray[np.int64], keys: Vocab) -> Table:
         return Table({name: column.take(rows) for name, column in self.columns.items()}, keys)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Rows with labels: a table of features beside one column a task. Place 0 of each is unused.
+
+    `weight` 0 = the row lies outside the task's space (a purchase where nobody clicked).
+    """
+
+    table: Table  # n rows
+    labels: Mapping[str, NDArray[Any]]  # task -> [n + 1]
+    weight: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # task -> [n + 1]; absent = 1
+    group: NDArray[np.int64] | None = None  # [n + 1]: the person; rows of one are kept together
+    time: NDArray[np.int64] | None = None  # [n + 1], milliseconds
+
+    def __post_init__(self) -> None:
+        held = {**self.labels, **self.weight, "group": self.group, "time": self.time}
+        for name, column in held.items():
+            if column is not None and len(column) != self.table.size + 1:
+                raise ValueError(f"{name} has {len(column) - 1} rows, the table {self.table.size}")
+
+    def __len__(self) -> int:
+        return self.table.size
 
 
 def build(keys: Keys, columns: Mapping[str, Column], keep: Keep = "error") -> Table:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Literal, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from polyrec.kernels.keys import Packed, Seen, find, gather, nothing_seen, see, table_of
+from polyrec.data.keys import (
+    I32,
+    MOST,
+    Keys,
+    Numbering,
+    binary,
+    by_bytes,
+    decoded,
+    integers,
+    packed,
+    text,
+)
+from polyrec.kernels.keys import Packed, Seen, find, gather, table_of
 
 Order = Literal["frequency", "first", "given"]
-Keys: TypeAlias = "NDArray[Any] | pa.Array | pa.ChunkedArray"
-"""A column of keys: numpy integers, str, bytes or objects; Arrow text, binary, integers, or a
-dictionary of these (int codes into distinct keys), which is never decoded."""
-I32 = NDArray[np.int32]
-CHUNK = 1 << 20  # rows numbered at a time: bounds what is decoded at once
-MOST = 2**31 - 2
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Vocab:
         if order == "first":
             return cls(*numbered.keys, order="first"), _in_place(codes, 1)
         count = np.bincount(codes, minlength=len(numbered))
-        place = np.lexsort((_by_bytes(numbered.keys), -count))
+        place = np.lexsort((by_bytes(numbered.keys), -count))
         rank = np.empty(len(place), np.int32)
         rank[place] = np.arange(1, len(place) + 1, dtype=np.int32)
         return cls(*gather(numbered.keys, place), order="frequency"), rank[codes]
@@ -75,14 +81,14 @@ class Vocab:
         Raises:
             ValueError: a key occurs twice.
         """
-        vocab, _ = cls.build(_text(keys), "first")
+        vocab, _ = cls.build(text(keys), "first")
         if vocab.size != len(keys):
             raise ValueError(f"{len(keys)} keys, {vocab.size} distinct: remove the repeats")
         return vocab
 
     @classmethod
     def _given(cls, keys: Keys) -> tuple[Self, I32]:
-        numbers = _integers(keys)
+        numbers = integers(keys)
         low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (1, 0)
         if low < 0:
             raise ValueError(f"order=given: id {low} is negative; ids start at 0 or 1: re-index")
@@ -94,8 +100,8 @@ class Vocab:
                 f"order=given: largest id {high:,} for {distinct:,} distinct ones; a table of 64 "
                 f"numbers an id would take {size * 256 / 2**30:,.1f} GB: re-index (order=frequency)"
             )
-        text = pc.cast(pa.array(np.arange(1 - shift, size + 1 - shift)), pa.large_string())
-        return cls(*_packed(text), order="given", shift=shift), (numbers + shift).astype(np.int32)
+        told = pc.cast(pa.array(np.arange(1 - shift, size + 1 - shift)), pa.large_string())
+        return cls(*packed(told), order="given", shift=shift), (numbers + shift).astype(np.int32)
 
     @property
     def size(self) -> int:
@@ -122,8 +128,8 @@ class Vocab:
 
     def ids(self, keys: Sequence[str] | Keys) -> I32:
         """The id of every key, 0 for those unknown."""
-        column = keys if isinstance(keys, np.ndarray | pa.Array | pa.ChunkedArray) else _text(keys)
-        found = [find(self._table, _packed(part)) for part in _decoded(column)]
+        column = keys if isinstance(keys, np.ndarray | pa.Array | pa.ChunkedArray) else text(keys)
+        found = [find(self._table, packed(part)) for part in decoded(column)]
         return np.concatenate([*found, np.empty(0, np.int32)]) + np.int32(1)
 
     def key(self, id: int) -> str:
@@ -143,7 +149,7 @@ class Vocab:
     @property
     def column(self) -> pa.Array:
         """All keys in order of id, as an Arrow column of bytes."""
-        return _binary(self._packed)
+        return binary(self._packed)
 
     def take(self, ids: NDArray[np.integer]) -> Self:
         """The vocabulary of the named ids, renumbered 1.. in that order."""
@@ -152,7 +158,7 @@ class Vocab:
 
     def extended(self, keys: Keys) -> tuple[Self, I32]:
         """This vocabulary followed by the keys it lacks, and the id of every row of `keys`."""
-        numbered = Numbering(self)
+        numbered = Numbering(self._packed)
         ids = _in_place(numbered.add(keys), 1)
         return type(self)(*numbered.keys, order=self.order, shift=self.shift), ids
 
@@ -167,151 +173,6 @@ class Vocab:
         data = np.load(folder / f"{name}.keys.npy", allow_pickle=False)
         at = np.load(folder / f"{name}.at.npy", mmap_mode="r", allow_pickle=False)
         return cls(data, at, order, shift)
-
-
-class Numbering:
-    """Numbers columns of keys chunk by chunk: 0, 1, … in order of first appearance.
-
-    For readers that stream: `add` each chunk, then `keys` holds the distinct keys.
-    """
-
-    def __init__(self, known: Vocab | None = None) -> None:
-        self._seen = nothing_seen()
-        if known is not None:
-            self._seen = table_of(known._packed)
-
-    def __len__(self) -> int:
-        return self._seen.size
-
-    @property
-    def keys(self) -> Packed:
-        """The distinct keys so far."""
-        at = self._seen.at[: len(self) + 1].copy()
-        return Packed(self._seen.data[: int(at[-1])].copy(), at)
-
-    def add(self, column: Keys) -> I32:
-        """The number of every row of `column`.
-
-        Raises:
-            ValueError: a key is missing, the type is not text or integer, or ids run out.
-        """
-        out = np.empty(len(column), np.int32)
-        done = 0
-        for part in _chunks(column):
-            out[done : done + len(part)] = self._number(part)
-            done += len(part)
-        if len(self) > MOST:
-            raise ValueError(f"{len(self):,} distinct keys, limit {MOST:,} (int32): hash buckets")
-        return out
-
-    def _number(self, part: pa.Array) -> I32:
-        if pa.types.is_dictionary(part.type):
-            codes = part.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-            return self._levels(codes, part.dictionary)
-        if pa.types.is_integer(part.type) and len(part):
-            numbers = part.to_numpy(zero_copy_only=False)
-            low, high = int(numbers.min()), int(numbers.max())
-            if -(2**62) < low and high < 2**62 and high - low < 4 * len(part):
-                return self._levels(
-                    numbers.astype(np.int64) - low, pa.array(np.arange(low, high + 1))
-                )
-        return self._see(part)
-
-    def _see(self, part: pa.Array) -> I32:
-        self._seen, codes = see(self._seen, _packed(_decode(part)))
-        return codes
-
-    def _levels(self, codes: NDArray[np.int64], levels: pa.Array) -> I32:
-        """Numbers the used levels in order of first appearance, then looks rows up."""
-        first = np.full(len(levels), len(codes), np.int64)
-        first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
-        used = np.flatnonzero(first < len(codes))
-        used = used[np.argsort(first[used], kind="stable")]
-        number = np.zeros(len(first), np.int32)
-        number[used] = self._see(levels.take(pa.array(used)))
-        rows: I32 = number[codes]
-        return rows
-
-
-def _chunks(column: Keys) -> Iterator[pa.Array]:
-    """The column as Arrow arrays of bounded length, none with a missing key."""
-    whole = _arrow(column)
-    if whole.null_count:
-        row = int(np.flatnonzero(np.asarray(whole.is_null()))[0])
-        raise ValueError(f"{whole.null_count} keys are missing, the first in row {row + 1}")
-    for piece in whole.chunks:
-        # a dictionary is numbered whole: its levels once, not once a chunk
-        step = max(len(piece), 1) if pa.types.is_dictionary(piece.type) else CHUNK
-        yield from (piece.slice(at, step) for at in range(0, len(piece), step))
-
-
-def _arrow(column: Keys) -> pa.ChunkedArray:
-    if isinstance(column, pa.ChunkedArray):
-        return column
-    if isinstance(column, pa.Array):
-        return pa.chunked_array([column])
-    if column.dtype.kind not in "iuUSOT":
-        raise ValueError(f"keys are {column.dtype}; keys are text or integers: cast the column")
-    try:
-        return pa.chunked_array([pa.array(column, from_pandas=column.dtype.kind == "O")])
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ValueError(f"keys of mixed types ({error}): make them all text") from error
-
-
-def _decoded(column: Keys) -> Iterator[pa.Array]:
-    return (_decode(part) for part in _chunks(column))
-
-
-def _decode(part: pa.Array) -> pa.Array:
-    """Text, bytes, integers or a dictionary of them as text with 64-bit offsets."""
-    if pa.types.is_dictionary(part.type):
-        part = part.dictionary_decode()
-    kind = part.type
-    if pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
-        return part
-    if pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_string_view(kind):
-        return pc.cast(part, pa.large_string())
-    if pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return pc.cast(part, pa.large_binary())
-    if pa.types.is_null(kind) and not len(part):
-        return pa.array([], pa.large_string())
-    raise ValueError(f"keys are {kind}; keys are text or integers: cast the column")
-
-
-def _packed(part: pa.Array) -> Packed:
-    """The buffers of a text array, without a copy."""
-    _, offsets, data = part.buffers()
-    if not len(part):
-        return Packed(np.empty(0, np.uint8), np.zeros(1, np.int64))
-    at = np.frombuffer(offsets, np.int64)[part.offset : part.offset + len(part) + 1]
-    held = np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
-    return Packed(held, at)
-
-
-def _text(keys: Sequence[str]) -> pa.Array:
-    return pa.array(list(keys), pa.large_string())
-
-
-def _integers(keys: Keys) -> NDArray[np.int64]:
-    try:
-        return np.concatenate(
-            [pc.cast(c, pa.int64()).to_numpy() for c in _chunks(keys)] or [np.empty(0, np.int64)]
-        )
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"order=given needs integer ids: {error}") from error
-
-
-def _by_bytes(keys: Packed) -> NDArray[np.int64]:
-    """[n]: the rank of every key when sorted by its bytes."""
-    whole = _binary(keys)
-    rank = np.empty(len(whole), np.int64)
-    rank[pc.array_sort_indices(whole).to_numpy()] = np.arange(len(whole))
-    return rank
-
-
-def _binary(keys: Packed) -> pa.Array:
-    buffers = [None, pa.py_buffer(np.asarray(keys.at, np.int64)), pa.py_buffer(keys.data)]
-    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(keys.at) - 1, buffers)
 
 
 def _in_place(codes: I32, add: int) -> I32:
