@@ -1,0 +1,50 @@
+"""Losses: pure functions of scores (ranking) or of logits and labels (label).
+
+Each entry of `LOSSES` is a ranking loss as it stands; `partial(margin, width=.3)` configures one.
+"""
+
+from __future__ import annotations
+
+from polyrec.losses.label import bce as label_bce
+from polyrec.losses.label import focal
+from polyrec.losses.ranking import (
+    bce,
+    bpr,
+    chance,
+    counted,
+    gbce,
+    gbce_beta,
+    interest_aware,
+    margin,
+    sampled_softmax,
+    sampled_softmax_uncorrected,
+)
+from polyrec.types import LabelLoss, RankingLoss
+
+LOSSES: dict[str, RankingLoss] = {
+    "sampled_softmax": sampled_softmax,
+    "sampled_softmax_uncorrected": sampled_softmax_uncorrected,
+    "interest_aware": interest_aware,
+    "bce": bce,
+    "gbce": gbce,
+    "bpr": bpr,
+    "margin": margin,
+}
+LABEL_LOSSES: dict[str, LabelLoss] = {"bce": label_bce, "focal": focal}
+
+__all__ = [
+    "LABEL_LOSSES",
+    "LOSSES",
+    "bce",
+    "bpr",
+    "chance",
+    "counted",
+    "focal",
+    "gbce",
+    "gbce_beta",
+    "interest_aware",
+    "label_bce",
+    "margin",
+    "sampled_softmax",
+    "sampled_softmax_uncorrected",
+]
