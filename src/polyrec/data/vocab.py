@@ -170,8 +170,10 @@ class Vocab:
     @classmethod
     def load(cls, folder: Path, name: str, order: Order = "first", shift: int = 0) -> Self:
         """Maps what `save` wrote into memory; nothing is read until it is asked for."""
-        data = np.load(folder / f"{name}.keys.npy", allow_pickle=False)
-        at = np.load(folder / f"{name}.at.npy", mmap_mode="r", allow_pickle=False)
+        data, at = (
+            np.asarray(np.load(folder / f"{name}.{part}.npy", "r", allow_pickle=False))
+            for part in ("keys", "at")
+        )
         return cls(data, at, order, shift)
 
 

@@ -1,0 +1,223 @@
+"""A data set on disk: one folder of .npy columns, vocabularies and `data.json`, mapped back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from polyrec.data.events import Count, Dataset, Events, Sizes, Source
+from polyrec.data.facts import Facts
+from polyrec.data.tables import Bag, Column, Dense, Sparse, Table
+from polyrec.data.vocab import Vocab
+from polyrec.files import writing_folder
+
+FORMAT = 1
+BASE = ("actor", "target", "time", "kind")
+COLUMNS = {"sparse": Sparse, "dense": Dense, "bag": Bag}
+Said = dict[str, Any]  # what JSON holds
+
+
+def save(dataset: Dataset, folder: Path) -> None:
+    """Writes a data set into a new folder, whole or not at all.
+
+    Raises:
+        FileExistsError: the folder holds something already.
+        ValueError: the disk has no room for it.
+    """
+    need = sum(bytes_of(dataset).values())
+    _room(folder, need)
+    with writing_folder(folder) as beside:
+        for name, column in _columns(dataset.events).items():
+            np.save(beside / f"{name}.npy", np.ascontiguousarray(column))
+        said: Said = {
+            "format": FORMAT,
+            "hash": dataset.hash,
+            "clock": dataset.events.clock,
+            "kinds": list(dataset.kinds),
+            "extra": sorted(dataset.events.extra),
+            "sizes": dataset.sizes._asdict(),
+            "vocabs": _save_vocabs(dataset.vocabs, beside),
+            "tables": _save_tables(dataset.tables, dataset.vocabs, beside),
+            "source": asdict(dataset.source),
+        }
+        _write(beside / "data.json", said)
+
+
+def load(folder: Path) -> Dataset:
+    """Maps a stored data set into memory: columns are read when they are touched.
+
+    Raises:
+        FileNotFoundError: the folder holds no data set.
+        ValueError: it was written in another format.
+    """
+    said = _read(folder / "data.json")
+    vocabs = _load_vocabs(said["vocabs"], folder)
+    extra = {name: _map(folder / f"extra{i}.npy") for i, name in enumerate(said["extra"])}
+    base = {name: _map(folder / f"{name}.npy") for name in (*BASE, "start")}
+    return Dataset(
+        events=Events(**base, extra=extra, clock=said["clock"]),
+        vocabs=vocabs,
+        source=_source(said["source"]),
+        tables=_load_tables(said["tables"], vocabs, folder),
+        kinds=tuple(said["kinds"]),
+        stored_hash=said["hash"],
+    )
+
+
+def is_stored(folder: Path) -> bool:
+    """Whether `load` may be asked for this folder."""
+    return (folder / "data.json").is_file()
+
+
+def bytes_of(dataset: Dataset) -> dict[str, int]:
+    """Bytes of every column, vocabulary and table: what the files will take, but for headers."""
+    sizes = {name: column.nbytes for name, column in _columns(dataset.events).items()}
+    for i, name in enumerate(sorted(dataset.events.extra)):
+        sizes[name] = sizes.pop(f"extra{i}")
+    for name, vocab in dataset.vocabs.items():
+        sizes[f"keys of {name}"] = vocab.data.nbytes + vocab.at.nbytes
+    for name, table in dataset.tables.items():
+        for label, column in table.columns.items():
+            sizes[f"{name}.{label}"] = sum(array.nbytes for array in column.arrays().values())
+            if (own := _vocab(column)) is not None:
+                sizes[f"{name}.{label}"] += own.data.nbytes + own.at.nbytes
+        if name not in dataset.vocabs:
+            sizes[f"keys of {name}"] = table.keys.data.nbytes + table.keys.at.nbytes
+    return sizes
+
+
+def save_facts(facts: Facts, folder: Path) -> None:
+    """Writes facts into a new folder; the graph is its own room's to write."""
+    with writing_folder(folder) as beside:
+        np.save(beside / "counts.npy", facts.counts.numpy())
+        said: Said = {
+            "format": FORMAT,
+            "until": facts.until,
+            "vocabs": _save_vocabs(facts.vocabs, beside),
+            "tables": _save_tables(facts.tables, facts.vocabs, beside),
+        }
+        _write(beside / "facts.json", said)
+
+
+def load_facts(folder: Path) -> Facts:
+    """Maps stored facts into memory.
+
+    Raises:
+        FileNotFoundError: the folder holds no facts.
+        ValueError: they were written in another format.
+    """
+    said = _read(folder / "facts.json")
+    vocabs = _load_vocabs(said["vocabs"], folder)
+    counts = torch.from_numpy(np.load(folder / "counts.npy", allow_pickle=False))
+    tables = _load_tables(said["tables"], vocabs, folder)
+    return Facts(vocabs, counts, tables, said["until"])
+
+
+def _columns(events: Events) -> dict[str, np.ndarray[Any, Any]]:
+    base = {name: events.columns[name] for name in BASE} | {"start": events.start}
+    return base | {f"extra{i}": events.extra[name] for i, name in enumerate(sorted(events.extra))}
+
+
+def _save_vocabs(vocabs: Mapping[str, Vocab], folder: Path) -> Said:
+    return {name: _save_vocab(vocab, folder, name) for name, vocab in vocabs.items()}
+
+
+def _save_vocab(vocab: Vocab, folder: Path, file: str) -> Said:
+    vocab.save(folder, file)
+    return {"file": file, "order": vocab.order, "shift": vocab.shift, "size": vocab.size}
+
+
+def _load_vocabs(said: Said, folder: Path) -> dict[str, Vocab]:
+    return {name: _load_vocab(one, folder) for name, one in said.items()}
+
+
+def _load_vocab(said: Said, folder: Path) -> Vocab:
+    return Vocab.load(folder, said["file"], said["order"], said["shift"])
+
+
+def _save_tables(tables: Mapping[str, Table], vocabs: Mapping[str, Vocab], folder: Path) -> Said:
+    """Files are numbered, since names of columns may be no names of files."""
+    said: Said = {}
+    for t, (name, table) in enumerate(sorted(tables.items())):
+        columns = {}
+        for c, (label, column) in enumerate(sorted(table.columns.items())):
+            columns[label] = _save_column(column, folder, f"table{t}.{c}")
+        keys = None if name in vocabs else _save_vocab(table.keys, folder, f"table{t}")
+        said[name] = {"keys": keys, "columns": columns}
+    return said
+
+
+def _save_column(column: Column, folder: Path, file: str) -> Said:
+    for part, array in column.arrays().items():
+        np.save(folder / f"{file}.{part}.npy", np.ascontiguousarray(array))
+    vocab = _vocab(column)
+    return {
+        "file": file,
+        "type": type(column).__name__.lower(),
+        "arrays": sorted(column.arrays()),
+        "vocab": None if vocab is None else _save_vocab(vocab, folder, f"{file}.vocab"),
+    }
+
+
+def _load_tables(said: Said, vocabs: Mapping[str, Vocab], folder: Path) -> dict[str, Table]:
+    tables = {}
+    for name, table in said.items():
+        columns = {label: _load_column(one, folder) for label, one in table["columns"].items()}
+        keys = vocabs[name] if table["keys"] is None else _load_vocab(table["keys"], folder)
+        tables[name] = Table(columns, keys)
+    return tables
+
+
+def _load_column(said: Said, folder: Path) -> Column:
+    arrays = {part: _map(folder / f"{said['file']}.{part}.npy") for part in said["arrays"]}
+    vocab = {} if said["vocab"] is None else {"vocab": _load_vocab(said["vocab"], folder)}
+    column: Column = COLUMNS[said["type"]](**arrays, **vocab)
+    return column
+
+
+def _vocab(column: Column) -> Vocab | None:
+    return None if isinstance(column, Dense) else column.vocab
+
+
+def _map(path: Path) -> np.ndarray[Any, Any]:
+    # a plain array over the mapped pages: compiled loops know no subclass; empty files can't map
+    mode: Literal["r"] | None = "r" if path.stat().st_size > 128 else None
+    column: np.ndarray[Any, Any] = np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
+    return column
+
+
+def _source(said: Said) -> Source:
+    counts = [Count(name, Sizes(*before), Sizes(*after)) for name, before, after in said["counts"]]
+    return Source(**{**said, "counts": tuple(counts), "notes": tuple(said["notes"])})
+
+
+def _write(path: Path, said: Said) -> None:
+    path.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> Said:
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path.name} in {path.parent}: import a log there first")
+    said: Said = json.loads(path.read_text(encoding="utf-8"))
+    if said.get("format") != FORMAT:
+        raise ValueError(
+            f"{path}: format {said.get('format')!r}, this version reads {FORMAT}: import it again"
+        )
+    return said
+
+
+def _room(folder: Path, need: int) -> None:
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if need > free:
+        raise ValueError(
+            f"{folder} needs {need / 2**20:,.0f} MB, {free / 2**20:,.0f} MB are free: "
+            "name a folder elsewhere"
+        )
