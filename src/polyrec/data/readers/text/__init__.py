@@ -1,0 +1,1 @@
+"""Text files as rows: opened, decompressed, decoded and parsed, with every line known."""
