@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from polyrec.report import svg
 from polyrec.report.html import Safe, document, missing, paragraph, section, table, tag
-from polyrec.report.page import ComparisonPage, Figure, RunPage, Versus
+from polyrec.report.page import ComparisonPage, Figure, Versus
 from polyrec.report.sections import bar, high, spread
 from polyrec.report.verdict import title
 
