@@ -1,1 +1,58 @@
 """From any log to a checked, split, memory-mapped data set."""
+
+from __future__ import annotations
+
+from polyrec.data.batches import Labels, Pairs
+from polyrec.data.events import Count, Dataset, Events, Log, Sizes, Source, build
+from polyrec.data.facts import Facts
+from polyrec.data.filters import Filters
+from polyrec.data.splits import SPLITS, Questions, Split, SplitConfig, split
+from polyrec.data.splits.rows import ROW_SPLITS, RowConfig, RowSplit, folds, split_rows
+from polyrec.data.store import load, load_split, save, save_split
+from polyrec.data.streams import AllCuts, RandomCut, Rows
+from polyrec.data.tables import Bag, Dense, Labelled, Sparse, Table
+from polyrec.data.vocab import Vocab
+
+STREAMS: dict[str, type[RandomCut] | type[AllCuts] | type[Rows]] = {
+    "random-cut": RandomCut,
+    "all-cuts": AllCuts,
+    "rows": Rows,
+}
+
+__all__ = [
+    "ROW_SPLITS",
+    "SPLITS",
+    "STREAMS",
+    "AllCuts",
+    "Bag",
+    "Count",
+    "Dataset",
+    "Dense",
+    "Events",
+    "Facts",
+    "Filters",
+    "Labelled",
+    "Labels",
+    "Log",
+    "Pairs",
+    "Questions",
+    "RandomCut",
+    "RowConfig",
+    "RowSplit",
+    "Rows",
+    "Sizes",
+    "Source",
+    "Sparse",
+    "Split",
+    "SplitConfig",
+    "Table",
+    "Vocab",
+    "build",
+    "folds",
+    "load",
+    "load_split",
+    "save",
+    "save_split",
+    "split",
+    "split_rows",
+]

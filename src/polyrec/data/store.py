@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from polyrec.data.events import Count, Dataset, Events, Sizes, Source
 from polyrec.data.facts import Facts
+from polyrec.data.splits import Split, SplitConfig
+from polyrec.data.splits import split as split_of
 from polyrec.data.tables import Bag, Column, Dense, Sparse, Table
-from polyrec.data.vocab import Vocab
-from polyrec.files import writing_folder
+from polyrec.data.vocab import Vocab, mapped
+from polyrec.files import writing, writing_folder
 
 FORMAT = 1
 BASE = ("actor", "target", "time", "kind")
@@ -59,8 +61,8 @@ def load(folder: Path) -> Dataset:
     """
     said = _read(folder / "data.json")
     vocabs = _load_vocabs(said["vocabs"], folder)
-    extra = {name: _map(folder / f"extra{i}.npy") for i, name in enumerate(said["extra"])}
-    base = {name: _map(folder / f"{name}.npy") for name in (*BASE, "start")}
+    extra = {name: mapped(folder / f"extra{i}.npy") for i, name in enumerate(said["extra"])}
+    base = {name: mapped(folder / f"{name}.npy") for name in (*BASE, "start")}
     return Dataset(
         events=Events(**base, extra=extra, clock=said["clock"]),
         vocabs=vocabs,
@@ -120,6 +122,38 @@ def load_facts(folder: Path) -> Facts:
     return Facts(vocabs, counts, tables, said["until"])
 
 
+def save_split(split: Split, folder: Path) -> None:
+    """Writes `split.json` beside a stored data set: how it was split, and what must come out."""
+    with writing(folder / "split.json") as beside:
+        told = {"format": FORMAT, "how": dict(split.how), **_hashes(split)}
+        _write(beside, told)
+
+
+def load_split(folder: Path) -> Split:
+    """The split that `save_split` described, made again from the mapped data set.
+
+    Raises:
+        FileNotFoundError: the folder holds no data set, or no split of it.
+        ValueError: what comes out is not what was written down.
+    """
+    said = _read(folder / "split.json")
+    names = {field.name for field in fields(SplitConfig)}
+    told: Said = {name: _tuple(value) for name, value in said["how"].items() if name in names}
+    config = SplitConfig(**told)
+    made = split_of(load(folder), config)
+    if _hashes(made) != {"valid": said["valid"], "test": said["test"]}:
+        raise ValueError(f"{folder}: data and split.json do not belong together: split it again")
+    return made
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _hashes(split: Split) -> dict[str, str]:
+    return {"valid": split.valid.hash, "test": split.test.hash}
+
+
 def _columns(events: Events) -> dict[str, np.ndarray[Any, Any]]:
     base = {name: events.columns[name] for name in BASE} | {"start": events.start}
     return base | {f"extra{i}": events.extra[name] for i, name in enumerate(sorted(events.extra))}
@@ -176,7 +210,7 @@ def _load_tables(said: Said, vocabs: Mapping[str, Vocab], folder: Path) -> dict[
 
 
 def _load_column(said: Said, folder: Path) -> Column:
-    arrays = {part: _map(folder / f"{said['file']}.{part}.npy") for part in said["arrays"]}
+    arrays = {part: mapped(folder / f"{said['file']}.{part}.npy") for part in said["arrays"]}
     vocab = {} if said["vocab"] is None else {"vocab": _load_vocab(said["vocab"], folder)}
     column: Column = COLUMNS[said["type"]](**arrays, **vocab)
     return column
@@ -184,13 +218,6 @@ def _load_column(said: Said, folder: Path) -> Column:
 
 def _vocab(column: Column) -> Vocab | None:
     return None if isinstance(column, Dense) else column.vocab
-
-
-def _map(path: Path) -> np.ndarray[Any, Any]:
-    # a plain array over the mapped pages: compiled loops know no subclass; empty files can't map
-    mode: Literal["r"] | None = "r" if path.stat().st_size > 128 else None
-    column: np.ndarray[Any, Any] = np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
-    return column
 
 
 def _source(said: Said) -> Source:

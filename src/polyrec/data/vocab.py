@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -170,11 +170,15 @@ class Vocab:
     @classmethod
     def load(cls, folder: Path, name: str, order: Order = "first", shift: int = 0) -> Self:
         """Maps what `save` wrote into memory; nothing is read until it is asked for."""
-        data, at = (
-            np.asarray(np.load(folder / f"{name}.{part}.npy", "r", allow_pickle=False))
-            for part in ("keys", "at")
-        )
+        data, at = (mapped(folder / f"{name}.{part}.npy") for part in ("keys", "at"))
         return cls(data, at, order, shift)
+
+
+def mapped(path: Path) -> NDArray[Any]:
+    """A stored column over its mapped pages, as a plain array: compiled loops know no subclass."""
+    mode: Literal["r"] | None = "r" if path.stat().st_size > 128 else None  # empty: can't map
+    column: NDArray[Any] = np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
+    return column
 
 
 def _in_place(codes: I32, add: int) -> I32:
