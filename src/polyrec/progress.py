@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -52,7 +52,7 @@ class Progress:
 
     `epoch` and `step` count within the stage. `losses` are the latest ones of each task;
     `metrics` holds every evaluation of this run, oldest first, each with "stage", "epoch" and
-    "step" beside its values. Everything but `ranks` and `notes` survives JSON.
+    "step" beside its values. Everything but `ranks` and the notes survives JSON.
     """
 
     seed: int = 0
@@ -63,6 +63,7 @@ class Progress:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     ranks: Ranks = field(default_factory=Alone)
     notes: dict[str, float] = field(default_factory=dict)
+    later: dict[str, Callable[[], float | Tensor]] = field(default_factory=dict, repr=False)
 
     def seed_of(self, purpose: str) -> int:
         """The seed of one purpose at this step."""
@@ -72,9 +73,24 @@ class Progress:
         """A fresh generator, pure in (seed, stage, step, purpose)."""
         return torch.Generator().manual_seed(self.seed_of(purpose))
 
-    def note(self, name: str, value: float | Tensor) -> None:
-        """Leaves a number for the log of this step: a weight, a fill rate, a share."""
-        self.notes[name] = float(value)
+    def note(self, name: str, value: float | Tensor | Callable[[], float | Tensor]) -> None:
+        """Leaves a number for the log of this step: a weight, a fill rate, a share.
+
+        A closure is called only where the step is logged: for numbers that cost time.
+        """
+        if callable(value):
+            self.later[name] = value
+        else:
+            self.notes[name] = float(value)
+
+    def noted(self) -> dict[str, float]:
+        """Every number left since the last `forget`, closures called."""
+        return {**self.notes, **{name: float(number()) for name, number in self.later.items()}}
+
+    def forget(self) -> None:
+        """Clears the notes: the loop does so before every step."""
+        self.notes.clear()
+        self.later.clear()
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps, as JSON values."""

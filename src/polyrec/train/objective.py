@@ -1,0 +1,209 @@
+"""From a model and a batch to losses: ranking against negatives, labels, or what time decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from polyrec.types import (
+    Answers,
+    Draw,
+    Encoded,
+    LabelBatch,
+    LabelLoss,
+    Losses,
+    Objective,
+    PairBatch,
+    Progress,
+    Ranker,
+    RankingLoss,
+    Retriever,
+    Sampler,
+    Schedule,
+    Scores,
+)
+
+Pick = Callable[[Retriever, Tensor, Tensor], Tensor]  # model, queries BKD, targets BD -> [B]
+
+
+def nearest(model: Retriever, queries: Tensor, targets: Tensor) -> Tensor:
+    """The interest most similar to the row's target: the published read-out (ComiRec, eq. 8)."""
+    return model.similarity(queries, targets[:, None])[..., 0].argmax(1)
+
+
+def first(model: Retriever, queries: Tensor, targets: Tensor) -> Tensor:
+    """The only interest, of models that have one."""
+    if queries.shape[1] != 1:
+        raise ValueError(f"pick=first needs one interest, the model has {queries.shape[1]}")
+    return torch.zeros(len(queries), dtype=torch.int64, device=queries.device)
+
+
+def faulty_to_padding(model: Retriever, queries: Tensor, targets: Tensor) -> Tensor:
+    """A published fault, kept to measure what it costs: the interest nearest to item id 0.
+
+    It trains one arbitrary interest a person and never learns who wants what. Never use it.
+    """
+    padding = model.items(torch.zeros(1, dtype=torch.int64, device=targets.device))
+    return nearest(model, queries, padding.expand_as(targets))
+
+
+PICKS: Mapping[str, Pick] = {
+    "nearest": nearest,
+    "first": first,
+    "faulty_to_padding": faulty_to_padding,
+}
+
+
+@dataclass(frozen=True)
+class Rank:
+    """The item that answered, held against drawn ones.
+
+    One interest answers for the row (`pick`, no gradient through the choice), so the others get
+    none. Each distinct id of the batch is asked of the model once.
+    """
+
+    loss: RankingLoss
+    negatives: Sampler
+    pick: Pick = nearest
+    name: str = "rank"
+
+    def __call__(self, model: nn.Module, batch: PairBatch, progress: Progress) -> Losses:
+        scores, encoded = self._scores(model, batch, progress)
+        share = progress.ranks.share(scores.weight)
+        value = self.loss(scores)
+        progress.note(f"negatives/{self.name}", scores.neg.shape[1])
+        progress.note(f"valid/{self.name}", lambda: scores.valid.float().mean())
+        progress.note(f"chance/{self.name}", lambda: self._chance(scores))
+        extra = encoded.extra
+        if progress.ranks.size > 1:
+            value, extra = value * share, {name: term * share for name, term in extra.items()}
+        return Losses({self.name: value}, encoded.meet, extra)
+
+    def logits(self, model: nn.Module, batch: PairBatch, progress: Progress) -> Tensor:
+        """[B, 1 + N]: what the loss saw, the positive first; for the report of a failed step."""
+        scores, _ = self._scores(model, batch, progress)
+        masked = scores.neg.masked_fill(~scores.valid.expand_as(scores.neg), 0)
+        return torch.cat([scores.pos[:, None], masked], 1)
+
+    def _scores(
+        self, model: nn.Module, batch: PairBatch, progress: Progress
+    ) -> tuple[Scores, Encoded]:
+        retriever = cast(Retriever, model)
+        negatives = self.negatives.sample(batch, progress)
+        asked = [batch.positives, *(draw.ids.flatten() for draw in negatives.draws)]
+        ids, place = torch.unique(torch.cat(asked), return_inverse=True)
+        encoded = retriever(batch.requests, ids)
+        places = place.split([len(part) for part in asked])
+        target = _rows(encoded.items, places[0])
+        query = self._answering(retriever, encoded.queries, target)
+        met = [
+            _meet(retriever, query, draw, _rows(encoded.items, at).view(*draw.ids.shape, -1))
+            for draw, at in zip(negatives.draws, places[1:], strict=True)
+        ]
+        scores = Scores(
+            pos=retriever.similarity(query[:, None], target[:, None])[:, 0, 0],
+            neg=torch.cat(met, 1),
+            pos_log_q=negatives.pos_log_q,
+            neg_log_q=_side_by_side([_of_rows(draw) for draw in negatives.draws], met),
+            valid=_side_by_side([draw.valid for draw in negatives.draws], met),
+            weight=batch.weight,
+        )
+        return scores, encoded
+
+    def _answering(self, model: Retriever, queries: Tensor, target: Tensor) -> Tensor:
+        """[B, D]: the one interest of each row that learns from it."""
+        with torch.no_grad():
+            chosen = self.pick(model, queries.detach(), target.detach())
+        at = chosen[:, None, None].expand(-1, 1, queries.shape[2])
+        return queries.gather(1, at)[:, 0]
+
+    def _chance(self, scores: Scores) -> Tensor:
+        """The loss of a model that scores every item alike."""
+        blank = torch.zeros_like(scores.pos), torch.zeros_like(scores.neg)
+        with torch.no_grad():
+            return self.loss(replace(scores, pos=blank[0], neg=blank[1]))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Labels, a loss a task: the mean over the rows that lie in the task's space."""
+
+    losses: Mapping[str, LabelLoss]
+
+    def __call__(self, model: nn.Module, batch: LabelBatch, progress: Progress) -> Losses:
+        answers = self._answers(model, batch)
+        values = {}
+        for task, loss in self.losses.items():
+            weight, label, logit = batch.weight[task], batch.labels[task], answers.logits[task]
+            total = weight.sum()
+            share = progress.ranks.share(weight)
+            if total > 0:
+                values[task] = (weight * loss(logit, label)).sum() / total * share
+        return Losses(values, answers.meet, answers.extra)
+
+    def logits(self, model: nn.Module, batch: LabelBatch, progress: Progress) -> Tensor:
+        """[B, tasks]: for the report of a failed step."""
+        logits = self._answers(model, batch).logits
+        return torch.cat([logits[task].reshape(len(logits[task]), -1) for task in self.losses], 1)
+
+    def _answers(self, model: nn.Module, batch: LabelBatch) -> Answers:
+        answers = cast(Ranker, model).logits(batch)
+        for task in self.losses:
+            if task not in answers.logits:
+                near = get_close_matches(task, answers.logits, 1, 0)
+                raise KeyError(f"the model answers no task {task!r}; the nearest is {near}")
+        return answers
+
+
+@dataclass(frozen=True)
+class Vary:
+    """An objective that time decides: `Vary(lambda p: Rank(partial(margin, width=m(p)), d))`."""
+
+    make: Schedule[Objective]
+
+    def __call__(self, model: nn.Module, batch: Any, progress: Progress) -> Losses:
+        return self.make(progress)(model, batch, progress)
+
+    def logits(self, model: nn.Module, batch: Any, progress: Progress) -> Tensor | None:
+        """Those of the objective that holds now; None where it has none."""
+        seen = getattr(self.make(progress), "logits", None)
+        return None if seen is None else cast(Tensor, seen(model, batch, progress))
+
+
+def _rows(table: Tensor, places: Tensor) -> Tensor:
+    """Gathers rows; an embedding's backward adds repeats in a fixed order, indexing's may not."""
+    return F.embedding(places, table)
+
+
+def _meet(model: Retriever, query: Tensor, draw: Draw, items: Tensor) -> Tensor:
+    """[B, N]: each row's query [B, D] against the set of negatives [G, N, D] that it meets."""
+    sets = len(items)
+    if sets == 1:
+        return model.similarity(query[None], items)[0]
+    order = draw.row.argsort(stable=True)
+    row = draw.row[order]
+    begin = torch.searchsorted(row, torch.arange(sets, device=row.device))
+    place = torch.arange(len(row), device=row.device) - begin[row]
+    padded = query.new_zeros(sets, int(place.max()) + 1, query.shape[1])
+    scores = model.similarity(padded.index_put((row, place), query[order]), items)
+    return scores[row, place][order.argsort()]
+
+
+def _of_rows(draw: Draw) -> Tensor:
+    """log_q [G, N] (or what broadcasts to it) as something that broadcasts to [B, N]."""
+    if draw.log_q.ndim < 2 or len(draw.log_q) == 1:
+        return draw.log_q
+    return draw.log_q[draw.row]
+
+
+def _side_by_side(parts: Sequence[Tensor], like: Sequence[Tensor]) -> Tensor:
+    """One tensor that broadcasts to [B, sum of N]: several sources' columns beside each other."""
+    if len(parts) == 1:
+        return parts[0]
+    return torch.cat([part.expand_as(score) for part, score in zip(parts, like, strict=True)], 1)
