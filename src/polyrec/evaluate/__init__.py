@@ -1,0 +1,34 @@
+"""Asks, judges, keeps: from a recommender and questions to numbers that can be believed."""
+
+from polyrec.evaluate.judge import Wanted, judge, sampled
+from polyrec.evaluate.ranking import Asked, Placing, Setting, ranking
+from polyrec.evaluate.report import (
+    Evidence,
+    Lists,
+    Report,
+    SliceValue,
+    Value,
+    slice_table,
+    table,
+)
+from polyrec.evaluate.store import load, rejudge, save
+
+__all__ = [
+    "Asked",
+    "Evidence",
+    "Lists",
+    "Placing",
+    "Report",
+    "Setting",
+    "SliceValue",
+    "Value",
+    "Wanted",
+    "judge",
+    "load",
+    "ranking",
+    "rejudge",
+    "sampled",
+    "save",
+    "slice_table",
+    "table",
+]
