@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 torch.set_num_threads(1)
+# the first call of a compiled kernel takes its time: no test is judged by the clock
+settings.register_profile("polyrec", deadline=None)
+settings.load_profile("polyrec")
 
 
 @pytest.fixture(scope="session")
