@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from polyrec.balance import FAMO
 from polyrec.train import (
-    AdaptiveMargin,
     Adam,
+    AdaptiveMargin,
     Answer,
     Epochs,
     Hook,
@@ -140,11 +140,12 @@ class LabelStream:
         generator = torch.Generator().manual_seed(derived_seed(seed, epoch, step))
         ids = torch.randint(1, ITEMS + 1, (self.rows,), generator=generator)
         labels = {"click": (ids % 2).float(), "buy": (ids % 3 == 0).float()}
-        return LabelRows(ids, labels, {"click": torch.ones(self.rows), "buy": (ids % 3 < 2).float()})
+        weight = {"click": torch.ones(self.rows), "buy": (ids % 3 < 2).float()}
+        return LabelRows(ids, labels, weight)
 
 
 class HardCache(nn.Module):
-    """Draws half of its negatives from the items that the model scores highest, as of a while ago."""
+    """Draws from the items that the model scored highest a while ago, and from all."""
 
     hard: Tensor
 
@@ -251,8 +252,10 @@ def solver() -> Toy:
 def famo() -> Toy:
     """A balance that sees the losses of the same batch and draws again after the step."""
     task = Task(LabelStream(rows=12), Answer({"click": label_loss, "buy": label_loss}))
-    balance = FAMO(("click", "buy"))
-    stage = Stage("joint", [task], Steps(7), judge=Steps(2), select="wave", balance=balance, lr=0.05)
+    stage = Stage(
+        "joint", [task], Steps(7), judge=Steps(2), select="wave", lr=0.05,
+        balance=FAMO(("click", "buy")),
+    )  # fmt: skip
     return Toy(Model(), [stage])
 
 

@@ -36,9 +36,11 @@ class Memory:
 
     files: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     named: dict[str, Meta] = field(default_factory=dict)
+    written: int = 0
 
     def write(self, name: str, tensors: Mapping[str, Tensor]) -> Stored:
-        file = f"{name}-{len(self.files)}"
+        self.written += 1
+        file = f"{name}-{self.written}"
         self.files[file] = {key: value.detach().clone() for key, value in tensors.items()}
         return Stored(file, "")
 
