@@ -1,0 +1,33 @@
+"""Models: from requests to query vectors, or to a score for the whole catalogue."""
+
+from torch import nn
+
+from polyrec.models.closed_form import EASE, ItemKNN, MostPopular, popularity
+from polyrec.models.history import FromHistory
+from polyrec.models.interests import MIND, ComiRecDR, ComiRecSA, YouTubeDNN
+from polyrec.models.sequence import GRU4Rec
+
+MODELS: dict[str, type[nn.Module]] = {
+    "popular": MostPopular,
+    "item_knn": ItemKNN,
+    "ease": EASE,
+    "youtube_dnn": YouTubeDNN,
+    "gru4rec": GRU4Rec,
+    "mind": MIND,
+    "dr": ComiRecDR,
+    "sa": ComiRecSA,
+}
+
+__all__ = [
+    "EASE",
+    "MIND",
+    "MODELS",
+    "ComiRecDR",
+    "ComiRecSA",
+    "FromHistory",
+    "GRU4Rec",
+    "ItemKNN",
+    "MostPopular",
+    "YouTubeDNN",
+    "popularity",
+]

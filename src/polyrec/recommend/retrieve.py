@@ -1,0 +1,148 @@
+"""Answers by vectors: the nearest of a request's interests decides."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from polyrec import index
+from polyrec.models import popularity
+from polyrec.nn import known
+from polyrec.recommend.fallback import filled
+from polyrec.recommend.parts import AT_ONCE, answering, in_parts, parts, without_history
+from polyrec.types import NOTHING, Ragged, Requests, Retriever, TopK
+
+log = logging.getLogger(__name__)
+
+
+class Retrieve:
+    """The best items by the maximum over a request's K queries, exactly.
+
+    Item vectors are computed once, in blocks: a recommender belongs to one state of the model.
+    A similarity without vectors is scored exhaustively.
+    """
+
+    def __init__(
+        self, model: Retriever, items: int, counts: Tensor | None = None, budget_mb: int = 512
+    ) -> None:
+        """`counts` [n + 1]: popularity, for requests without history; None leaves them empty."""
+        if counts is not None and len(counts) != items + 1:
+            raise ValueError(f"counts of {len(counts) - 1} items for a model of {items}")
+        self.items = items
+        self.popular = None if counts is None else popularity(counts)
+        self.budget_mb = budget_mb
+        with answering(model):
+            self.model = model.prepare()
+        self.vectors = self._vectors()
+
+    def recommend(
+        self,
+        requests: Requests,
+        k: int,
+        exclude: Ragged | None = None,
+        among: Tensor | None = None,
+    ) -> TopK:
+        """The k best of each request; id 0 and -inf where fewer are left."""
+
+        def best(part: Requests, ban: Ragged | None) -> tuple[Tensor, Tensor]:
+            if self.vectors is None:
+                block = self._block(part)
+                return index.top_scores(block, len(part), k, ban, among, self.budget_mb)
+            return index.top(self._queries(part), self.vectors, k, ban, among, self.budget_mb)
+
+        found = self._answered(in_parts(best, requests, exclude))
+        return filled(found, without_history(requests), self.popular, exclude, among)
+
+    def pool(
+        self,
+        requests: Requests,
+        k: int,
+        exclude: Ragged | None = None,
+        among: Tensor | None = None,
+    ) -> TopK:
+        """Each interest's own best k: together they hold whatever `recommend` lists."""
+        vectors = self.vectors
+        if vectors is None:
+            raise ValueError(
+                "this similarity has no vectors (exact scoring only), so interests have no lists "
+                "of their own; use dot or cosine"
+            )
+
+        def best(part: Requests, ban: Ragged | None) -> tuple[Tensor, Tensor]:
+            queries = self._queries(part)
+            if ban is not None:
+                ban = ban.select(torch.arange(len(part)).repeat_interleave(queries.shape[1]))
+            alone = queries.flatten(0, 1)[:, None]
+            ids, scores = index.top(alone, vectors, k, ban, among, self.budget_mb)
+            return _merged(ids.view(len(part), -1), scores.view(len(part), -1))
+
+        found = self._answered(in_parts(best, requests, exclude))
+        return filled(found, without_history(requests), self.popular, exclude, among)
+
+    def score(self, requests: Requests, ids: Tensor) -> Tensor:
+        """[R, M]: the score of given candidates; -inf for id 0."""
+        out = torch.full(ids.shape, -torch.inf)
+        a_row = (
+            4 * 2 * max(1, ids.shape[1]) * (1 if self.vectors is None else self.vectors.shape[1])
+        )
+        for part, rows in parts(requests, min(AT_ONCE, self.budget_mb * 2**20 // a_row)):
+            mine, queries = ids[rows], self._queries(part)
+            with answering(self.model):
+                if self.vectors is None:
+                    scores = self.model.similarity(queries, self.model.items(mine))
+                else:
+                    scores = queries @ self.vectors[mine].transpose(1, 2)
+            out[rows] = scores.amax(1).masked_fill(mine == NOTHING, -torch.inf)
+        return out
+
+    def _queries(self, requests: Requests) -> Tensor:
+        """[R, K, D'], in inner-product form where there is one."""
+        with answering(self.model):
+            queries = self.model.queries(requests)
+            lengths = known(requests).lengths
+            if few := int(((lengths > 0) & (lengths < queries.shape[1])).sum()):
+                log.info("%d requests have fewer events than %d interests", few, queries.shape[1])
+            vectors = self.model.similarity.as_vectors(query=queries)
+            return queries if vectors is None else vectors
+
+    def _vectors(self) -> Tensor | None:
+        """[n + 1, D'], or None = exact scoring only."""
+        out: Tensor | None = None
+        with answering(self.model):
+            for ids in torch.split(torch.arange(self.items + 1), 65_536):
+                part = self.model.similarity.as_vectors(item=self.model.items(ids))
+                if part is None:
+                    return None
+                if out is None:
+                    out = part.new_empty(self.items + 1, part.shape[1])
+                out[ids[0] : ids[-1] + 1] = part
+        return out
+
+    def _block(self, requests: Requests) -> Callable[[slice], Tensor]:
+        """[rows, n + 1] of the whole catalogue, for a similarity without vectors."""
+        queries = self._queries(requests)
+
+        def block(rows: slice) -> Tensor:
+            with answering(self.model):
+                every = self.model.items(torch.arange(self.items + 1))
+                return self.model.similarity(queries[rows], every[None]).amax(1)
+
+        return block
+
+    def _answered(self, found: tuple[Tensor, Tensor]) -> TopK:
+        return TopK(*found, why=torch.zeros(len(found[0]), dtype=torch.int64))
+
+
+def _merged(ids: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Best first, each id once, with its largest score."""
+    order = scores.sort(dim=1, descending=True, stable=True).indices
+    ids, scores = ids.gather(1, order), scores.gather(1, order)
+    by_id = ids.sort(dim=1, stable=True).indices
+    alike = ids.gather(1, by_id)
+    again = torch.zeros_like(ids, dtype=torch.bool)
+    again[:, 1:] = alike[:, 1:] == alike[:, :-1]
+    repeat = torch.zeros_like(again).scatter(1, by_id, again)
+    return ids.masked_fill(repeat, NOTHING), scores.masked_fill(repeat, -torch.inf)
