@@ -67,12 +67,14 @@ class InBatchStreaming(nn.Module):
     Keeps for each item the last event at which it was a target and a moving average of the gaps
     between; p is 1 / gap. Its memory belongs into the stage's `keeps`.
 
-    Source: Yi et al. 2019, algorithm 2; counted in events rather than batches, so that an item
-    that occurs more than once in a batch keeps its share.
+    Source: Yi et al. 2019, algorithm 2. Ours counts events rather than batches, so that an item
+    that occurs more than once in a batch keeps its share, and starts with the plain mean of an
+    item's gaps until 1 / rate of them are known, so that the first one does not decide.
     """
 
     last: Tensor
     gap: Tensor
+    times: Tensor
     events: Tensor
 
     per_set = False
@@ -86,6 +88,7 @@ class InBatchStreaming(nn.Module):
         self.share: Share = "batch"
         self.register_buffer("last", torch.zeros(items + 1, dtype=torch.float64))
         self.register_buffer("gap", torch.full((items + 1,), torch.inf, dtype=torch.float64))
+        self.register_buffer("times", torch.zeros(items + 1, dtype=torch.float64))
         self.register_buffer("events", torch.zeros((), dtype=torch.float64))
 
     def sample(self, batch: PairBatch, progress: Progress) -> Negatives:
@@ -111,9 +114,11 @@ class InBatchStreaming(nn.Module):
         found, times = torch.unique(ids, return_counts=True)
         self.events += ids.numel()
         gap = (self.events - self.last[found]) / times
-        kept = (1 - self.rate) ** times
-        old = self.gap[found]
-        self.gap[found] = torch.where(torch.isinf(old), gap, kept * old + (1 - kept) * gap)
+        known = self.times[found]
+        kept = torch.minimum((1 - self.rate) ** times, known / (known + times))
+        old = torch.where(known > 0, self.gap[found], gap)
+        self.gap[found] = kept * old + (1 - kept) * gap
+        self.times[found] = known + times
         self.last[found] = self.events
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from polyrec.negatives.masks import outside_history, outside_target, sequence_of
-from polyrec.types import Draw, Negatives, PairBatch, Progress
+from polyrec.types import NOTHING, Draw, Negatives, PairBatch, Progress
 
 Share = Literal["batch", "sequence", "row"]
 SHARES: tuple[Share, ...] = ("batch", "sequence", "row")
@@ -78,7 +78,7 @@ def meet(drawn: Sequence[Drawn], batch: PairBatch, progress: Progress) -> Negati
     least = sum(one.least for one in drawn)
     expected = sum((d.expected(positives, d.row) for d in drawn), torch.zeros(()))
     if least > 0:
-        _note_uncounted(expected, progress)
+        _note_uncounted(expected[positives != NOTHING], progress)
     draws = tuple(
         Draw(one.ids, one.row, _log_q(drawn, one, least), _valid(one, batch)) for one in drawn
     )
