@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from polyrec.evaluate.report import Evidence, Report, SliceValue, Value
-from polyrec.metrics import DIALECTS, RANKING, SYSTEM, Formula, System, dialect, hits
+from polyrec.metrics import DIALECTS, RANKING, SYSTEM, Formula, Hits, System, dialect, hits
 from polyrec.metrics.intervals import (
     Interval,
     Method,
@@ -85,7 +85,7 @@ def judge(evidence: Evidence, wanted: Wanted) -> Report:
                 values[label], each = _system(evidence, SYSTEM[name], base, wanted)
             else:
                 formula = dialect(wanted.dialect).formula(name)
-                values[label], each = _ranking(evidence, formula, found.k, base, wanted)
+                values[label], each = _ranking(evidence, formula, found, base, wanted)
                 judged.append(label)
             if each is not None:
                 per_request[label] = each
@@ -99,7 +99,7 @@ def _tied(evidence: Evidence, k: int) -> float:
 
 
 def _ranking(
-    evidence: Evidence, formula: Formula, k: int, base: Passport, wanted: Wanted
+    evidence: Evidence, formula: Formula, found: Hits, base: Passport, wanted: Wanted
 ) -> tuple[Value, Tensor]:
     kind = dialect(wanted.dialect)
     mine = f"{kind.name}." if formula.name in kind.own else ""
@@ -110,7 +110,7 @@ def _ranking(
         truth=kind.truth,
         averaging=formula.averaging,
     )
-    parts = formula.parts(hits(evidence.ranked, k))
+    parts = formula.parts(found)
     return _value(evidence, parts, formula.range, passport, wanted)
 
 

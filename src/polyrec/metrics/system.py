@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from polyrec.metrics.ranking import Parts
@@ -69,10 +71,10 @@ class System:
 
 def shown(ids: Tensor, items: int, weight: Tensor) -> Tensor:
     """[n, B]: how often each item is listed, requests counted weight [R, B] times."""
-    row, column = (ids > 0).nonzero(as_tuple=True)
-    out = torch.zeros(items + 1, weight.shape[1])
-    out.index_add_(0, ids[row, column], weight[row])
-    return out[1:]
+    row, column = (x.numpy() for x in (ids > 0).nonzero(as_tuple=True))
+    ones = np.ones(len(row), np.float32)
+    listed = csr_matrix((ones, (ids.numpy()[row, column], row)), shape=(items + 1, len(ids)))
+    return torch.from_numpy(np.asarray(listed @ weight.float().numpy()))[1:]
 
 
 def _coverage(ids: Tensor, catalogue: Catalogue, weight: Tensor) -> Tensor:
@@ -86,11 +88,18 @@ def _coverage_seen(ids: Tensor, catalogue: Catalogue, weight: Tensor) -> Tensor:
 
 
 def _gini(ids: Tensor, catalogue: Catalogue, weight: Tensor) -> Tensor:
-    counts = shown(ids, catalogue.items, weight).double().sort(dim=0).values
-    place = torch.arange(1, len(counts) + 1, dtype=torch.float64)[:, None]
-    total = counts.sum(0).clamp(min=1)
-    n = len(counts)
-    return (2 * (place * counts).sum(0) / total - (n + 1)) / n
+    counts = shown(ids, catalogue.items, weight).round().long()
+    return torch.stack([_unevenness(column) for column in counts.T])
+
+
+def _unevenness(counts: Tensor) -> Tensor:
+    """Gini coefficient of whole numbers [n], from how many items have each count."""
+    many = torch.bincount(counts).double()
+    size, n = torch.arange(len(many)).double(), len(counts)
+    last = many.cumsum(0)
+    places = many * (2 * last - many + 1) / 2  # sum of the sorted places that share a count
+    total = (size * many).sum().clamp(min=1)
+    return (2 * (size * places).sum() / total - (n + 1)) / n
 
 
 def _novelty(ids: Tensor, catalogue: Catalogue, weight: Tensor) -> Parts:
