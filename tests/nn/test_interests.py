@@ -42,8 +42,7 @@ def routed_by_hand(u, b):
     for turn in range(3):
         c = [softmax(row) for row in b]
         s = [
-            [sum(c[t][k] * u[t][k][d] for t in range(len(u))) for d in range(DIM)]
-            for k in range(K)
+            [sum(c[t][k] * u[t][k][d] for t in range(len(u))) for d in range(DIM)] for k in range(K)
         ]
         v = [squash(row) for row in s]
         if turn < 2:
@@ -60,9 +59,7 @@ def test_dr_equals_a_loop_in_double_precision():
     found, _ = routing(vectors[packed.ids], packed)
     maps = routing.maps.view(LENGTH, DIM, K, DIM)
     for row, ids in enumerate(ROWS):
-        u = [
-            [(vectors[i] @ maps[t, :, k]).tolist() for k in range(K)] for t, i in enumerate(ids)
-        ]
+        u = [[(vectors[i] @ maps[t, :, k]).tolist() for k in range(K)] for t, i in enumerate(ids)]
         by_hand = torch.tensor(routed_by_hand(u, [[0.0] * K for _ in ids]), dtype=torch.float64)
         assert (found[row] - by_hand).abs().max() < 1e-6
 
@@ -136,7 +133,9 @@ def test_position_maps_have_the_gradient_of_separate_products():
 def test_shares_sum_to_one_over_interests_for_each_event():
     u, logits, packed, active = routing_case()
     _, agreed = routed(u, logits, packed, active)
-    assert torch.allclose(agreement(u, logits, agreed, packed, active).sum(1), torch.ones(14).double())
+    assert torch.allclose(
+        agreement(u, logits, agreed, packed, active).sum(1), torch.ones(14).double()
+    )
 
 
 def test_capsules_are_shorter_than_one():
@@ -199,7 +198,11 @@ def test_log2_gives_short_histories_fewer_interests_that_repeat_the_first():
     packed = packed_rows()
     active = packed.by_row(setting.active(packed)).tolist()
     assert active == [1, 1, 2, 1, 2]
-    for make in (Routing(DIM, setting, "tf1"), MindRouting(DIM, setting), SelfAttention(DIM, setting)):
+    for make in (
+        Routing(DIM, setting, "tf1"),
+        MindRouting(DIM, setting),
+        SelfAttention(DIM, setting),
+    ):
         found, _ = make(torch.randn(len(packed.ids), DIM), packed)
         assert torch.equal(found[0, 1], found[0, 0])
         assert not torch.equal(found[2, 1], found[2, 0])

@@ -72,7 +72,7 @@ class Routing(nn.Module):
 
     def forward(self, h: Tensor, packed: Packed) -> Found:
         """[E, D] -> [R, K, D]."""
-        u = position_mapped(h, self.maps, packed).view(len(h), self.interests.count, -1)
+        u = position_mapped(h, self.maps, packed).view(len(h), self.interests.count, h.shape[1])
         logits = u.new_zeros(len(h), self.interests.count)
         return _route(u, logits, self.interests, packed, self.training)
 

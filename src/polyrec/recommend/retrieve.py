@@ -137,12 +137,15 @@ class Retrieve:
 
 
 def _merged(ids: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Best first, each id once, with its largest score."""
-    order = scores.sort(dim=1, descending=True, stable=True).indices
-    ids, scores = ids.gather(1, order), scores.gather(1, order)
-    by_id = ids.sort(dim=1, stable=True).indices
-    alike = ids.gather(1, by_id)
+    """Best first, each id once, with its largest score; the gaps at the end are id 0 and -inf."""
+    ids, scores = _ordered(ids, scores)
+    by_id = ids.sort(dim=1, stable=True)
     again = torch.zeros_like(ids, dtype=torch.bool)
-    again[:, 1:] = alike[:, 1:] == alike[:, :-1]
-    repeat = torch.zeros_like(again).scatter(1, by_id, again)
-    return ids.masked_fill(repeat, NOTHING), scores.masked_fill(repeat, -torch.inf)
+    again[:, 1:] = by_id.values[:, 1:] == by_id.values[:, :-1]
+    repeat = torch.zeros_like(again).scatter(1, by_id.indices, again)
+    return _ordered(ids.masked_fill(repeat, NOTHING), scores.masked_fill(repeat, -torch.inf))
+
+
+def _ordered(ids: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+    by_score = scores.sort(dim=1, descending=True, stable=True)
+    return ids.gather(1, by_score.indices), by_score.values
