@@ -290,7 +290,7 @@ def test_unfiltered_uniform_negatives_hold_positives_and_the_mask_removes_those_
     assert float(false_negatives(masked, liked)) == 0
 
 
-def learnt(truth: Tensor, sampler: InBatch, loss: RankingLoss, steps: int = 1000) -> Tensor:
+def learnt(truth: Tensor, sampler: InBatch, loss: RankingLoss, steps: int = 500) -> Tensor:
     """[types, n]: logits learnt from rows drawn by p(type, item), averaged over the last half."""
     types, items = truth.shape
     joint = torch.softmax(truth.flatten().double(), 0)
