@@ -22,6 +22,8 @@ Dedup = Literal["all", "first", "last", "consecutive", "exact"]
 Cold = Literal["kept", "dropped"]
 Flags = NDArray[np.bool_]
 I64 = NDArray[np.int64]
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+RULE = re.compile(rf"\s*(.*[^<>=!\s])\s*(>=|<=|==|!=|>|<)\s*({NUMBER})\s*")
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -96,7 +98,7 @@ def positives(dataset: Dataset, rule: str) -> Dataset:
         ValueError: the rule is no comparison of a column with a number.
         KeyError: there is no such column.
     """
-    parts = re.fullmatch(r"\s*(.+?)\s*(>=|<=|==|!=|>|<)\s*([-+.\deE]+)\s*", rule)
+    parts = RULE.fullmatch(rule)
     if parts is None:
         raise ValueError(f"positives {rule!r}: a comparison is COLUMN>=NUMBER (>= <= == != > <)")
     name, compare, number = parts.groups()

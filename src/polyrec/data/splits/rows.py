@@ -123,9 +123,11 @@ def folds(rows: Labelled, count: int, repeats: int, config: RowConfig) -> list[t
     for repeat in range(repeats):
         fresh = RowConfig(how, config.ratios, config.label, derived_seed(config.seed, repeat))
         order = ROW_SPLITS[how](rows, fresh)
-        # neighbours in the order go to different folds: classes stay even, groups stay whole
         turn = np.arange(len(rows))
-        if how == "grouped":
+        # neighbours go to different folds: classes, laid end to end, stay even; groups stay whole
+        if how == "stratified":
+            order = order[np.argsort(rows.labels[_task(rows, config)][order + 1], kind="stable")]
+        elif how == "grouped":
             turn = np.concatenate([[0], np.cumsum(np.diff(unit[order]) != 0)])
         fold = np.empty(len(rows), np.int64)
         fold[order] = turn % count
