@@ -6,6 +6,7 @@ from polyrec.data.batches import Labels, Pairs
 from polyrec.data.events import Count, Dataset, Events, Log, Sizes, Source, build
 from polyrec.data.facts import Facts
 from polyrec.data.filters import Filters
+from polyrec.data.readers import READERS, ReadOptions, read
 from polyrec.data.splits import SPLITS, Questions, Split, SplitConfig, split
 from polyrec.data.splits.rows import ROW_SPLITS, RowConfig, RowSplit, folds, split_rows
 from polyrec.data.store import load, load_split, save, save_split
@@ -20,6 +21,7 @@ STREAMS: dict[str, type[RandomCut] | type[AllCuts] | type[Rows]] = {
 }
 
 __all__ = [
+    "READERS",
     "ROW_SPLITS",
     "SPLITS",
     "STREAMS",
@@ -37,6 +39,7 @@ __all__ = [
     "Pairs",
     "Questions",
     "RandomCut",
+    "ReadOptions",
     "RowConfig",
     "RowSplit",
     "Rows",
@@ -51,6 +54,7 @@ __all__ = [
     "folds",
     "load",
     "load_split",
+    "read",
     "save",
     "save_split",
     "split",

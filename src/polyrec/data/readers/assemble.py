@@ -16,12 +16,13 @@ from polyrec.data.readers.columns.keys import keys
 from polyrec.data.readers.columns.mapping import Mapping, condition
 from polyrec.data.readers.columns.numbers import finite, labels, whole
 from polyrec.data.readers.columns.times import times
-from polyrec.data.readers.faults import Faults, fault
+from polyrec.data.readers.faults import Faults, fault, shown
 from polyrec.data.readers.options import ReadOptions, allowed, within
 from polyrec.data.readers.rows import Rows
 from polyrec.data.splits.parts import PART
 from polyrec.data.tables import Table
 
+PARTS = {"train": 0, "valid": 1, "test": 2, "0": 0, "1": 1, "2": 2}
 BYTES_AN_EVENT = 64  # keys, ids, times and the sort, at once
 
 
@@ -135,7 +136,26 @@ class _Columns:
             out[new] = finite(rows, column, "column", options, faults).astype(np.float32)
         if self.draft.part is not None:
             out[PART] = self.draft.part
+        elif "part" in self.roles:
+            out[PART] = self._parts(self.roles["part"])
         return out
+
+    def _parts(self, column: str) -> np.ndarray:
+        """[rows] int8: a column of a given split."""
+        words, codes = np.unique(
+            np.array(self.rows.columns[column].cast(pa.string()).to_pylist(), object).astype(str),
+            return_inverse=True,
+        )
+        unknown = [str(word) for word in words if word not in PARTS]
+        if unknown:
+            row = int(np.flatnonzero(words[codes] == unknown[0])[0])
+            raise fault(
+                self.rows.where(row, column),
+                f"part {shown(unknown[0])}",
+                "a part is train, valid or test (0, 1, 2)",
+                "--map or fix the column",
+            )
+        return np.array([PARTS[str(word)] for word in words], np.int8)[codes]
 
 
 def _left(options: ReadOptions, rows: Rows) -> int:

@@ -17,11 +17,7 @@ SHOWN = 60
 
 
 def shown(value: object) -> str:
-    """The value in quotes, escaped, cut to 60 characters.
-
-    >>> shown("a\\tb" + "x" * 80)
-    '"a\\\\tbxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."'
-    """
+    """The value in quotes, escaped, cut to 60 characters."""
     return f'"{plain(value)}"'
 
 
@@ -33,9 +29,17 @@ def plain(value: object) -> str:
     return escaped if len(escaped) <= SHOWN else escaped[: SHOWN - 3] + "..."
 
 
-def fault(where: str, what: str, rule: str, remedy: str) -> ValueError:
+class InputError(ValueError):
+    """Bad input, in one line; `finding` is the check that it fails."""
+
+    def __init__(self, message: str, finding: str = "D1") -> None:
+        super().__init__(message)
+        self.finding = finding
+
+
+def fault(where: str, what: str, rule: str, remedy: str, finding: str = "D1") -> InputError:
     """The error to raise: one line, in the form that this module describes."""
-    return ValueError(f"{where}: {what}; {rule}; {remedy}")
+    return InputError(f"{where}: {what}; {rule}; {remedy}", finding)
 
 
 def near(name: str, known: list[str], count: int = 3) -> str:
@@ -68,6 +72,7 @@ class Fault:
     say: Callable[[int], str]  # row -> what is wrong with it
     rule: str
     remedy: str = "fix the row or --bad-rows skip:N"
+    finding: str = "D1"
 
 
 @dataclass
@@ -108,4 +113,4 @@ class Faults:
         rule = first.rule
         if allowed:
             rule += f" ({total} bad rows in all, --bad-rows allows {allowed})"
-        return fault(place, what, rule, first.remedy)
+        return fault(place, what, rule, first.remedy, first.finding)

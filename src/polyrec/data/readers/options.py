@@ -41,6 +41,9 @@ class ReadOptions:
     time_unit: Unit = "auto"
     time_missing: float | None = None  # this time means "missing": such rows are left out
     date_format: str = ""  # strptime form of ambiguous dates: "%d/%m/%Y"
+    part: str = ""  # column of a given split: train, valid, test, or 0, 1, 2
+    valid: str = ""  # file beside this one that is the valid part of a given split
+    test: str = ""  # likewise, the test part
     rename: tuple[tuple[str, str], ...] = ()  # (new, old): extra columns to keep, as float32
     ignore: tuple[str, ...] = ()  # columns never to look at
     fill: tuple[tuple[str, float], ...] = ()  # (column, value) for missing numbers

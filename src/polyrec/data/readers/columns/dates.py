@@ -65,6 +65,7 @@ def _day_and_month(cells: list[str], row: int, where: Where) -> str:
         f"date {shown(cells[0])} may be DD/MM or MM/DD",
         "dates are never guessed",
         "--date-format %d/%m/%Y or %m/%d/%Y",
+        "D8",
     )
 
 

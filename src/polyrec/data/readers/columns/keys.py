@@ -134,7 +134,9 @@ class _Found:
     def _add(self, kind: str, mask: pa.ChunkedArray, say: object) -> None:
         assert callable(say)
         rule = f"every event needs a key for its {self.role}"
-        self.faults.add(Fault(f"{kind} {self.role}", _rows(mask), self._place, say, rule))
+        self.faults.add(
+            Fault(f"{kind} {self.role}", _rows(mask), self._place, say, rule, finding="D3")
+        )
 
     @property
     def _place(self) -> int:
@@ -147,7 +149,9 @@ class _Found:
 
         remedy = "wrong column or an unclosed quote? --bad-rows skip:N"
         rule = f"a key has at most {LONGEST} bytes"
-        self.faults.add(Fault(f"overlong {self.role}", _rows(mask), self._place, say, rule, remedy))
+        self.faults.add(
+            Fault(f"overlong {self.role}", _rows(mask), self._place, say, rule, remedy, "D3")
+        )
 
     def _add_null_words(self, mask: pa.ChunkedArray) -> None:
         hits = _rows(mask)
@@ -158,7 +162,9 @@ class _Found:
 
         remedy = "--keep-null-keys keeps it, --bad-rows skip:N leaves such rows out"
         rule = "a missing value or a real key?"
-        self.faults.add(Fault(f"null word as {self.role}", hits, self._place, say, rule, remedy))
+        self.faults.add(
+            Fault(f"null word as {self.role}", hits, self._place, say, rule, remedy, "D3")
+        )
 
 
 def _rows(mask: pa.ChunkedArray) -> np.ndarray:
@@ -183,9 +189,8 @@ def _noticed(values: pa.ChunkedArray, column: str, role: str) -> list[str]:
     zeros = values.filter(pc.starts_with(values, "0"))
     zeros = zeros.filter(pc.match_substring_regex(zeros, r"^0\d+$")) if len(zeros) else zeros
     if len(zeros):
-        notes.append(
-            f"{len(zeros)} {role} keys have a leading zero ({shown(zeros[0].as_py())}): kept as text"
-        )
+        sample = shown(zeros[0].as_py())
+        notes.append(f"{len(zeros)} {role} keys have a leading zero ({sample}): kept as text")
     long = values.filter(pc.greater_equal(pc.binary_length(values), 19))
     long = long.filter(pc.match_substring_regex(long, r"^\d{19,}$")) if len(long) else long
     large = [key for key in long.slice(0, 1000).to_pylist() if int(key) > 2**63 - 1]

@@ -23,7 +23,7 @@ LABEL = ("label", "click", "is_click")
 NAMES = {"actor": ACTOR, "target": TARGET, "time": TIME, "rating": RATING, "label": LABEL}
 KNOWN = frozenset(plain_name(n) for names in NAMES.values() for n in names) | {"sessionid"}
 COMPARE = (">=", "<=", "==", "!=", ">", "<")
-FLAGGED = ("kind", "weight", "session", "position")
+FLAGGED = ("kind", "weight", "session", "position", "part")
 SAMPLE = 3
 
 
@@ -133,6 +133,7 @@ def _known(file: str, flag: str, wanted: Sequence[str], names: Sequence[str]) ->
                 f'{flag}: no column "{plain(column)}"',
                 f"columns are {_list(names)}",
                 f"nearest: {near(column, list(names), 1)}",
+                "D2",
             )
 
 
@@ -147,6 +148,7 @@ def _matched(file: str, role: str, free: Sequence[str], roles: MappingOf[str, st
             f"{' and '.join(plain(name) for name in found)} both look like {role}",
             "one column plays one role",
             f"--{role} {plain(found[0])}, or --ignore the other",
+            "D2",
         )
     return found[0] if found else ""
 
@@ -159,6 +161,7 @@ def _require(file: str, roles: MappingOf[str, str], names: Sequence[str]) -> Non
                 f"no column for {role}",
                 f"saw {_list(names)}",
                 f"--{role} NAME",
+                "D2",
             )
 
 
@@ -171,6 +174,7 @@ def _refuse_shared(file: str, roles: MappingOf[str, str]) -> None:
                 f'column "{plain(column)}" is both {role} and {others[0]}',
                 "one column plays one role",
                 f"--{role} NAME",
+                "D2",
             )
 
 

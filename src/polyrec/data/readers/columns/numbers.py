@@ -37,7 +37,8 @@ def floats(rows: Rows, column: str, options: ReadOptions) -> np.ndarray:
     values = parsed(frame_column(rows.columns[column]), pl.Float64)
     if column in fills:
         values = values.fill_null(fills[column]).fill_nan(fills[column])
-    return values.fill_null(float("nan")).to_numpy()
+    out: np.ndarray = values.fill_null(float("nan")).to_numpy()
+    return out
 
 
 def finite(rows: Rows, column: str, role: Role, options: ReadOptions, faults: Faults) -> np.ndarray:
@@ -96,8 +97,7 @@ def whole(
     """
     values = finite(rows, column, "column", options, faults)
     limit = np.iinfo(kind)
-    good = np.isfinite(values)
-    safe = np.where(good, values, 0.0)
+    safe: np.ndarray = np.where(np.isfinite(values), values, 0.0)
     wrong = (safe != np.floor(safe)) | (safe < limit.min) | (safe > limit.max)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
@@ -107,8 +107,7 @@ def whole(
             f"an integer from {limit.min} to {limit.max} is needed",
             f"fix the column, or --ignore {column}",
         )
-    out: np.ndarray = safe.astype(kind)
-    return out
+    return np.asarray(safe, dtype=kind)
 
 
 def cell(rows: Rows, column: str, row: int) -> object:

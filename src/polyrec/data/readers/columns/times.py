@@ -74,7 +74,7 @@ class _Reader:
             return f"{kind} {shown(cell(self.rows, self.column, row))}"
 
         place = self.rows.place.get(self.column, 0)
-        self.faults.add(Fault(kind, np.flatnonzero(mask), place, say, rule, remedy))
+        self.faults.add(Fault(kind, np.flatnonzero(mask), place, say, rule, remedy, "D8"))
 
     def _missing(self, series: pl.Series) -> np.ndarray:
         """Marks empty cells and NaN; they are bad rows."""
@@ -94,7 +94,7 @@ class _Reader:
         return out
 
     def typed(self, series: pl.Series) -> Times:
-        missing = self._missing(series)
+        self._missing(series)
         zone = getattr(series.dtype, "time_zone", None)
         notes = [f"time zone {zone} converted to UTC"] if zone and zone != "UTC" else []
         if not isinstance(series.dtype, pl.Date | pl.Datetime):
@@ -103,6 +103,7 @@ class _Reader:
                 f"column {shown(self.column)} is {series.dtype}",
                 "a time is a date, a date with time, or a number",
                 "cast the column",
+                "D8",
             )
         values = series.cast(pl.Datetime("ms")).cast(pl.Int64).fill_null(EARLIEST)
         return Times(values.to_numpy(), True, "date", tuple(notes))
@@ -152,6 +153,7 @@ class _Reader:
                 f"time {shown(cell(self.rows, self.column, row))} is too large",
                 f"the largest integer is 2^63-1 = {MOST}",
                 "fix or drop the row",
+                "D8",
             )
         missing |= wrong
         real[missing] = 0
@@ -173,6 +175,7 @@ class _Reader:
             f"column {shown(self.column)} has median {median:g}: the unit of time is unclear",
             "seconds are 1e8 to 4e9, ms 1e11 to 4e12, us 1e14 to 4e15, ns 1e17 to 4e18",
             "--time-unit s|ms|us|ns|order, or --date-format %Y%m%d",
+            "D8",
         )
 
     def _refuse_mixed(self, unit: str, values: np.ndarray, missing: np.ndarray) -> None:
@@ -196,6 +199,7 @@ class _Reader:
             f"{shown(cell(self.rows, self.column, row))})",
             "one column has one unit; no guess is made",
             "convert the column or import the parts separately",
+            "D8",
         )
 
     def _refuse_not_positive(self, values: np.ndarray, missing: np.ndarray) -> None:
@@ -207,6 +211,7 @@ class _Reader:
                 f"time {shown(cell(self.rows, self.column, row))} ({len(low)} rows have 0 or less)",
                 "times lie after 1990; 0 often means missing",
                 "--time-missing 0 with --bad-rows skip:N, or --accept D8",
+                "D8",
             )
 
     def _order(self, values: np.ndarray, missing: np.ndarray) -> Times:
@@ -216,6 +221,7 @@ class _Reader:
                 f"column {shown(self.column)} has fractions",
                 "an order is whole numbers",
                 "--time-unit s",
+                "D8",
             )
         note = "time column holds order only: no clock"
         return Times(values.astype(np.int64), False, "order", (note,))
@@ -247,6 +253,7 @@ class _Reader:
             f"{shown(cell(self.rows, self.column, row))} = {said(int(read.values[row]))})",
             "times lie between 1990 and tomorrow",
             "--time-unit if the unit is another, or --accept D8",
+            "D8",
         )
 
 

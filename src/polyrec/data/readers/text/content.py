@@ -107,7 +107,7 @@ def head(path: Path, count: int = 65536) -> bytes:
         magic = file.read(8)
     out = bytearray()
     try:
-        with _unpacked(path, magic) as stream:
+        with unpacked(path, magic) as stream:
             while len(out) < count and (block := stream.read(count - len(out))):
                 out += block
     except (EOFError, OSError, zlib.error, ValueError):
@@ -136,7 +136,8 @@ def refuse_binary(path: Path, first: bytes, last: bytes = b".") -> None:
             raise fault(path.name, f"is not text but {is_}", "a log is read as text", remedy)
 
 
-def _unpacked(path: Path, magic: bytes) -> AbstractContextManager[Any]:
+def unpacked(path: Path, magic: bytes) -> AbstractContextManager[Any]:
+    """The stream of a file's decompressed bytes; `magic` are its first bytes."""
     kind = next((kind for start, kind in PACKED.items() if magic.startswith(start)), "")
     if kind == "gzip":
         return gzip.open(path, "rb")
@@ -155,7 +156,7 @@ def _blocks(path: Path, options: ReadOptions) -> Iterator[bytes]:
         magic = file.read(8)
     done, rows = 0, 0
     try:
-        with _unpacked(path, magic) as stream:
+        with unpacked(path, magic) as stream:
             while block := _read(stream):
                 done += len(block)
                 rows += block.count(b"\n")

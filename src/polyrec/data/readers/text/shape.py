@@ -70,9 +70,11 @@ def records(text: str, sep: str, quote: str) -> list[list[str]]:
     lines = text.split("\n")
     if sep == "::":
         return [line.split("::") for line in lines[:LINES] if line]
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     ends = (line + "\n" for line in lines)
-    reader = csv.reader(ends, delimiter=sep, quotechar=quote or None, quoting=quoting)
+    if quote:
+        reader = csv.reader(ends, delimiter=sep, quotechar=quote)
+    else:
+        reader = csv.reader(ends, delimiter=sep, quoting=csv.QUOTE_NONE)
     out: list[list[str]] = []
     try:
         out.extend(islice((row for row in reader if row), LINES))
