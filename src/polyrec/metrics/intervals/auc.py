@@ -67,6 +67,6 @@ def newcombe(value: float, positives: int, negatives: int) -> tuple[float, float
         spread = 1 + c * (1 - t) / (2 - t) + c * t / (1 + t)
         return abs(value - t) - z * sqrt(t * (1 - t) / (positives * negatives) * spread)
 
-    low = float(brentq(excess, 1e-12, value)) if value > 1e-9 else 0.0
-    high = float(brentq(excess, value, 1 - 1e-12)) if value < 1 - 1e-9 else 1.0
+    low = float(brentq(excess, 1e-12, min(value, 1 - 1e-9))) if value > 1e-9 else 0.0
+    high = float(brentq(excess, max(value, 1e-9), 1 - 1e-12)) if value < 1 - 1e-9 else 1.0
     return low, high
