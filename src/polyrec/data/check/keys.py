@@ -14,7 +14,7 @@ from polyrec.data.readers.assemble import Draft
 from polyrec.data.readers.columns.mapping import ACTOR, TARGET
 from polyrec.data.readers.faults import shown
 from polyrec.data.readers.text.shape import plain_name
-from polyrec.data.tables import Dense
+from polyrec.data.tables import Sparse
 from polyrec.data.vocab import Vocab
 
 MIXED = (
@@ -98,8 +98,8 @@ def swapped(dataset: Dataset, draft: Draft | None) -> list[Finding]:
 def _vocabs(dataset: Dataset) -> list[Vocab]:
     out = [dataset.vocabs["actor"], dataset.vocabs["target"]]
     for table in dataset.tables.values():
-        columns = [column for column in table.columns.values() if not isinstance(column, Dense)]
-        out += [column.vocab for column in columns if column.vocab is not None]
+        columns = [column for column in table.columns.values() if isinstance(column, Sparse)]
+        out += [column.vocab for column in columns]
     return out
 
 

@@ -10,7 +10,7 @@ from polyrec.data.readers.formats.atomic import SUFFIXES, beside
 from polyrec.data.readers.formats.comirec import TRIPLE, triple_files
 from polyrec.data.readers.formats.lists import part_files
 from polyrec.data.readers.formats.movielens import is_movielens
-from polyrec.data.readers.text.content import empty, head, refuse_binary
+from polyrec.data.readers.text.content import HEAD, empty, head, refuse_binary
 
 FRAMES = (b"PAR1", b"ARROW1", b"FEA1")
 ATOMIC = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})(\.gz|\.zst|\.bz2)?$")
@@ -91,10 +91,14 @@ def _file(path: Path) -> str:
 
 def _text(path: Path, first: bytes) -> str:
     lines = [line.strip() for line in first.replace(b"\r", b"\n").split(b"\n")]
+    if len(first) >= HEAD:  # the last line may be cut
+        lines = lines[:-1] or lines
     lines = [line for line in lines[:100] if line]
     if is_movielens(path):
         return "movielens"
-    if lines and lines[0].startswith(b"{"):
+    if not lines:  # damaged or blank: the reader says which
+        return "delimited"
+    if lines[0].startswith(b"{"):
         return "reviews"
     if path.name.startswith("UserBehavior.csv") and _fields(lines, b",") == {5}:
         return "taobao"
@@ -106,16 +110,15 @@ def _text(path: Path, first: bytes) -> str:
 
 
 def _integers(lines: list[bytes], sep: bytes) -> bool:
-    whole = lines[:-1] or lines
-    return all(cell.isdigit() for line in whole for cell in re.split(sep + b"+", line))
+    return all(cell.isdigit() for line in lines for cell in re.split(sep + b"+", line))
 
 
 def _fields(lines: list[bytes], sep: bytes) -> set[int]:
-    return {len(line.split(sep)) for line in (lines[:-1] or lines)}
+    return {len(line.split(sep)) for line in lines}
 
 
 def _ragged(path: Path, lines: list[bytes]) -> str:
-    widths = {len(line.split()) for line in (lines[:-1] or lines)}
+    widths = {len(line.split()) for line in lines}
     listed = LISTS.fullmatch(path.name)
     if len(widths) == 1 and max(widths) in (2, 3, 4) and not listed:
         return "delimited"

@@ -80,7 +80,7 @@ def labels(rows: Rows, column: str, options: ReadOptions, faults: Faults) -> np.
             "a label is 0 or 1",
             f'name what counts as 1: --positive "{column}==1"',
         )
-    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0).astype(np.int8)
+    return np.asarray(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0), np.int8)
 
 
 def whole(

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
@@ -115,6 +116,6 @@ def _from_pandas(source: Any) -> tuple[pa.Table, list[str]]:
                 "a column has one type",
                 f'cast it: df["{name}"].astype(str)',
             ) from None
-    plain = list(source.index[:1]) == [0] and bool((source.index == range(len(source))).all())
-    notes = [] if plain or not len(source) else ["the index of the data frame is ignored"]
+    plain = np.array_equal(np.asarray(source.index), np.arange(len(source)))
+    notes = [] if plain else ["the index of the data frame is ignored"]
     return pa.table(columns, names), notes

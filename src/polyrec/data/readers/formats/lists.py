@@ -55,12 +55,11 @@ def sequences(path: Path, options: ReadOptions) -> Draft:
 def part_files(path: Path) -> dict[str, Path]:
     """The files train, valid and test of a folder, or those beside one of them."""
     folder = path if path.is_dir() else path.parent
-    ending = "" if path.is_dir() else path.name.partition(".")[2].removesuffix(".gz")
     found: dict[str, Path] = {}
     for part in PARTS:
         for name in sorted(folder.glob(f"{part}.txt*")):
             found.setdefault(part, name)
-    if path.is_dir() or (path.name.partition(".")[0] in found and ending == "txt"):
+    if path.is_dir() or path in found.values():
         return found
     return {"train": path}
 

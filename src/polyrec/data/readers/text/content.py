@@ -24,6 +24,7 @@ from polyrec.data.readers.faults import fault
 from polyrec.data.readers.options import ReadOptions, within
 
 BLOCK = 4 << 20
+HEAD = 65536  # bytes looked at to tell formats apart
 NEWLINE = b"\n"
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstandard", b"BZh": "bzip2"}
 BINARY = {
@@ -101,7 +102,7 @@ def empty(path: Path) -> ValueError:
     )
 
 
-def head(path: Path, count: int = 65536) -> bytes:
+def head(path: Path, count: int = HEAD) -> bytes:
     """The first `count` decompressed bytes, for recognition; the file's own faults come later."""
     with path.open("rb") as file:
         magic = file.read(8)

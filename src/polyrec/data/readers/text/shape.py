@@ -14,9 +14,8 @@ from itertools import islice
 
 from polyrec.data.readers.faults import fault, refuse_twins, shown
 from polyrec.data.readers.options import ReadOptions
-from polyrec.data.readers.text.content import Text
+from polyrec.data.readers.text.content import HEAD, Text
 
-HEAD = 65536
 LINES = 100
 SEPARATORS = ("\t", "::", ",", ";", "|", " ")
 NAMES = {"\t": "tab", "::": "::", ",": "comma", ";": "semicolon", "|": "bar", " ": "space"}
