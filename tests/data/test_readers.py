@@ -87,8 +87,10 @@ FORMS = [
     Form(
         "movielens",
         {
-            "ratings.csv": b"userId,movieId,rating,timestamp\n1,2,3.5,1112486027\n1,29,3.5,1112484676\n",
-            "movies.csv": b'movieId,title,genres\n2,"Jumanji, the (1995)",Adventure|Fantasy\n29,City,Drama\n',
+            "ratings.csv": b"userId,movieId,rating,timestamp\n1,2,3.5,1112486027\n"
+            b"1,29,3.5,1112484676\n",
+            "movies.csv": b'movieId,title,genres\n2,"Jumanji, the (1995)",Adventure|Fantasy\n'
+            b"29,City,Drama\n",
         },
         (1, 2, 2),
         ["29", "2"],

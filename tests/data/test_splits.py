@@ -317,3 +317,14 @@ def test_beauty_lists_leave_one_out_as_counted(real_data: Path) -> None:
     made = split(data, SplitConfig())
     assert (len(made.train), len(made.test)) == (198_502 - 2 * 22_363, 22_363)
     assert made.test.truth.values.tolist() == [int(row[-1]) for row in rows]
+
+
+def test_movielens_leaves_two_events_a_user_out(real_data: Path) -> None:
+    raw = np.loadtxt(real_data / "ml-100k" / "ml-100k.inter", np.int64, skiprows=1, delimiter="\t")
+    log = Log(raw[:, 0].astype(str), raw[:, 1].astype(str), raw[:, 3] * 1000)
+    data = build(log, Source())
+    assert data.sizes == (943, 1_682, 100_000)
+    made = split(data, SplitConfig())
+    assert (len(made.train), len(made.test)) == (100_000 - 2 * 943, 943)
+    # many ratings of a person carry one second: the order inside it is the file's alone
+    assert 0 < made.how["tied_at_cut"] < 1

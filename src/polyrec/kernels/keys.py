@@ -171,7 +171,7 @@ def _see(keys: Packed, seen: Seen, codes: I32) -> Seen:
 
 
 @njit(cache=True)
-def _appended(keys: Packed, row: int, h: np.uint64, slot: int, seen: Seen) -> Seen:
+def _appended(keys: Packed, row: int, h: np.uint64, slot: np.int64, seen: Seen) -> Seen:
     """The state with one more key, which belongs into the free `slot`."""
     code = seen.size
     first, place = keys.at[row], seen.at[code]
