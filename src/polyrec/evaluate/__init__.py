@@ -1,6 +1,7 @@
 """Asks, judges, keeps: from a recommender and questions to numbers that can be believed."""
 
 from polyrec.evaluate.judge import Wanted, judge, sampled
+from polyrec.evaluate.labels import LabelReport, LabelSetting, Threshold, labels, threshold_from
 from polyrec.evaluate.ranking import Asked, Placing, Setting, ranking
 from polyrec.evaluate.report import (
     Evidence,
@@ -16,14 +17,18 @@ from polyrec.evaluate.store import load, rejudge, save
 __all__ = [
     "Asked",
     "Evidence",
+    "LabelReport",
+    "LabelSetting",
     "Lists",
     "Placing",
     "Report",
     "Setting",
     "SliceValue",
+    "Threshold",
     "Value",
     "Wanted",
     "judge",
+    "labels",
     "load",
     "ranking",
     "rejudge",
@@ -31,4 +36,5 @@ __all__ = [
     "save",
     "slice_table",
     "table",
+    "threshold_from",
 ]

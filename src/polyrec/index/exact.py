@@ -139,7 +139,7 @@ def estimate_mb(requests: int, interests: int, dim: int, k: int, excluded: int =
     """MiB that `top` needs beside its inputs: lists, sorted exclusions, one block of scores.
 
     >>> round(estimate_mb(60_367, 4, 64, 50))
-    41
+    40
     """
     rows = blocks.block_rows(interests) * interests + blocks.EVEN
     buffers = 4 * rows * (blocks.TILE + dim) + 4 * blocks.TILE * dim

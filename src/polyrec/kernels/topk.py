@@ -158,13 +158,12 @@ def _maximum(
 
 
 @njit(nogil=True, cache=True)
-def _ban(ids: Ids, first: int, width: int, banned: Ids, low: int, high: int, out: Scores) -> None:
-    """Sets banned items of the chunk to -inf."""
-    at = low + np.searchsorted(banned[low:high], ids[first])
-    last = ids[first + width - 1]
-    while at < high and banned[at] <= last:
-        place = np.searchsorted(ids[first : first + width], banned[at])
-        if ids[first + place] == banned[at]:
+def _ban(ids: Ids, banned: Ids, out: Scores) -> None:
+    """Sets banned items of the chunk to -inf; both lists of ids rise."""
+    at = np.searchsorted(banned, ids[0])
+    while at < banned.shape[0] and banned[at] <= ids[-1]:
+        place = np.searchsorted(ids, banned[at])
+        if ids[place] == banned[at]:
             out[place] = _LOWEST
         at += 1
 
@@ -194,15 +193,15 @@ def _push(tile: Tile, interests: int, best: Best) -> None:
     chunk = np.empty(_CHUNK, np.float32)
     ids, filled, k = tile.ids, best.filled, best.ids.shape[1]
     for r in range(filled.shape[0]):
-        low, high = tile.banned_start[r], tile.banned_start[r + 1]
+        banned = tile.banned[tile.banned_start[r] : tile.banned_start[r + 1]]
         heap, heap_ids = best.scores[r], best.ids[r]
         for first in range(0, ids.shape[0], _CHUNK):
             width = min(_CHUNK, ids.shape[0] - first)
             largest = _maximum(tile.scores, r, interests, first, width, chunk)
             if filled[r] == k and largest < heap[0]:
                 continue
-            if high > low:
-                _ban(ids, first, width, tile.banned, low, high, chunk)
+            if banned.shape[0]:
+                _ban(ids[first : first + width], banned, chunk)
             filled[r] = _offer(chunk, width, ids[first:], heap, heap_ids, filled[r])
 
 
@@ -238,11 +237,11 @@ def _above(tile: Tile, interests: int, given: Given, above: Ids) -> None:
     for r in range(start.shape[0] - 1):
         if start[r] == start[r + 1]:
             continue
-        low, high = tile.banned_start[r], tile.banned_start[r + 1]
+        banned = tile.banned[tile.banned_start[r] : tile.banned_start[r + 1]]
         for first in range(0, ids.shape[0], _CHUNK):
             width = min(_CHUNK, ids.shape[0] - first)
             _maximum(tile.scores, r, interests, first, width, chunk)
-            if high > low:
-                _ban(ids, first, width, tile.banned, low, high, chunk)
+            if banned.shape[0]:
+                _ban(ids[first : first + width], banned, chunk)
             for t in range(start[r], start[r + 1]):
                 above[t] += _beaten_by(chunk, width, ids[first:], given.scores[t], given.ids[t])

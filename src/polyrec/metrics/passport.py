@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from polyrec import __version__
 
+_ONE_ORDER = ("", " (one order of many)")
 _OBSERVED = ("tied", "duplicates", "seeds", "checkpoint", "code")
 
 
@@ -78,7 +79,7 @@ class Passport:
             f"wanted items as {self.truth}",
         ]
         words += [f"{self.unknown:,} unknown wanted {self.cold}"] if self.unknown else []
-        words += [f"ties {self.tied:.1%}"] if self.tied else []
+        words += [f"ties {self.tied:.1%}{_ONE_ORDER[self.tied > 0.01]}"] if self.tied else []
         words += [f"{self.duplicates:,} lists with duplicates"] if self.duplicates else []
         words += [f"threshold {self.threshold}"] if self.threshold else []
         words += [self.averaging] if self.averaging != "request" else []
@@ -105,6 +106,19 @@ class Passport:
         kept["dropped"] = tuple((str(why), int(n)) for why, n in kept.get("dropped", ()))
         kept["seeds"] = tuple(kept.get("seeds", ()))
         return cls(**kept)
+
+
+def as_fraction(name: str, value: float) -> float:
+    """The value of a [0, 1] metric typed in by a person.
+
+    Raises:
+        ValueError: it is no fraction; above 1 it looks like percent.
+    """
+    if value > 1:
+        raise ValueError(f"{name}={value:g} looks like percent: divide by 100")
+    if not value >= 0:
+        raise ValueError(f"{name}={value:g}; allowed is 0 to 1")
+    return value
 
 
 def differing(a: Passport, b: Passport) -> dict[str, tuple[object, object]]:

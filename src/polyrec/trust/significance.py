@@ -87,7 +87,7 @@ def _t_interval(mean: float, error: float, df: float) -> tuple[float, float, flo
 def holm(p: Sequence[float]) -> list[float]:
     """Step-down adjusted p-values of one family, in the order given.
 
-    >>> holm([.001, .012, .03, .04])
+    >>> [round(x, 3) for x in holm([.001, .012, .03, .04])]
     [0.004, 0.036, 0.06, 0.06]
     """
     order = sorted(range(len(p)), key=lambda i: p[i])
