@@ -49,6 +49,7 @@ from polyrec.train.site import (
     brakes,
     log_save,
     own_randomness,
+    seed_forward,
     training_only,
 )
 from polyrec.train.stage import Solve, Stage
@@ -113,7 +114,7 @@ def _check(stages: Sequence[Stage | Solve]) -> None:
 def _solve(fit: Fit, stage: Solve) -> None:
     fit.progress.stage, fit.progress.epoch, fit.progress.step = stage.name, 0, 0
     fit.model.eval()
-    torch.manual_seed(fit.progress.seed_of("forward"))
+    seed_forward(fit.model, fit.progress.seed_of("forward"))
     with torch.no_grad():
         stage.do(fit.progress)
     stored = fit.shelf.write("last", fit.state().tensors())
@@ -195,7 +196,7 @@ def _hooks(site: Site) -> None:
     if not due:
         return
     fit.model.eval()
-    torch.manual_seed(progress.seed_of("hooks"))
+    seed_forward(fit.model, progress.seed_of("hooks"))
     with torch.no_grad():
         for hook in due:
             fit.journal.line(hook.name, progress, dict(hook.do(progress) or {}))
@@ -215,7 +216,7 @@ def _batches(stage: Stage, progress: Progress) -> list[Any]:
 def _forward(site: Site, batches: Sequence[Any]) -> Losses:
     """The losses of one step; the same again when called again before the weights moved."""
     progress, rank = site.fit.progress, site.fit.progress.ranks.rank
-    torch.manual_seed(progress.seed_of(f"forward/{rank}" if rank else "forward"))
+    seed_forward(site.fit.model, progress.seed_of(f"forward/{rank}" if rank else "forward"))
     view = cast(Any, site.fit.model).prepare()
     tasks = zip(site.stage.tasks, batches, strict=True)
     parts = [task.objective(view, batch, progress) for task, batch in tasks]
@@ -236,7 +237,7 @@ def _forward(site: Site, batches: Sequence[Any]) -> Losses:
 def _not_finite(site: Site, batches: Sequence[Any], values: Mapping[str, float]) -> Exception:
     fit, progress = site.fit, site.fit.progress
     name, value = next((n, v) for n, v in values.items() if not math.isfinite(v))
-    torch.manual_seed(progress.seed_of("forward"))
+    seed_forward(fit.model, progress.seed_of("forward"))
     view = cast(Any, fit.model).prepare()
     rows = [
         {"task": number, **worst_row(task.objective, view, batch, progress)}

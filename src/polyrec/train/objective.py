@@ -99,12 +99,11 @@ class Rank:
         asked = [batch.positives, *(draw.ids.flatten() for draw in negatives.draws)]
         ids, place = torch.unique(torch.cat(asked), return_inverse=True)
         encoded = retriever(batch.requests, ids)
-        places = place.split([len(part) for part in asked])
-        target = _rows(encoded.items, places[0])
+        target, *drawn = torch.split(_rows(encoded.items, place), [len(part) for part in asked])
         query = self._answering(retriever, encoded.queries, target)
         met = [
-            _meet(retriever, query, draw, _rows(encoded.items, at).view(*draw.ids.shape, -1))
-            for draw, at in zip(negatives.draws, places[1:], strict=True)
+            _meet(retriever, query, draw, items.view(*draw.ids.shape, -1))
+            for draw, items in zip(negatives.draws, drawn, strict=True)
         ]
         scores = Scores(
             pos=retriever.similarity(query[:, None], target[:, None])[:, 0, 0],

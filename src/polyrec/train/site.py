@@ -140,7 +140,8 @@ class Site:
 
     def _finite(self) -> None:
         for name, weight in self.fit.model.named_parameters():
-            if not bool(torch.isfinite(weight.detach()).all()):
+            reach = torch.stack(torch.aminmax(weight.detach())) if weight.numel() else weight
+            if not bool(torch.isfinite(reach).all()):
                 raise NonFiniteError(
                     f"{name} is not finite after step {self.fit.progress.step:,} of stage "
                     f"{self.stage.name}: `last` is kept as it was; lower lr, or set clip=1"
@@ -188,6 +189,15 @@ def brakes(brake: Brake) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def seed_forward(model: nn.Module, seed: int) -> None:
+    """Seeds torch's default generator before a forward pass; only the loop does so."""
+    if all(weight.device.type == "cpu" for weight in model.parameters()):
+        # torch.manual_seed asks after every other kind of device: a millisecond a step
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 @contextmanager

@@ -1,0 +1,121 @@
+"""Optimisers against torch's own, and what lazy rows mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from polyrec.train import Adam, AdamW, LazyAdam, Optim
+from polyrec.train.optim import clip
+
+ROWS, DIM = 12, 5
+
+
+def table() -> nn.Parameter:
+    return nn.Parameter(torch.randn(ROWS, DIM, generator=torch.Generator().manual_seed(1)))
+
+
+def ids(step: int, everything: bool) -> Tensor:
+    """Ids with repeats; `everything` touches every row."""
+    drawn = torch.randint(0, ROWS - 4, (9,), generator=torch.Generator().manual_seed(step))
+    return torch.cat([drawn, torch.arange(ROWS)]) if everything else drawn
+
+
+def train(
+    weight: nn.Parameter, optimiser: torch.optim.Optimizer, sparse: bool, all_rows: bool
+) -> None:
+    target = torch.linspace(-1, 1, DIM)
+    for step in range(6):
+        for group in optimiser.param_groups:
+            group["lr"] = 0.01 * (step + 1)
+        rows = F.embedding(ids(step, all_rows), weight, sparse=sparse)
+        ((rows - target) ** 2).sum().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+
+def reference(weight: nn.Parameter) -> torch.optim.Optimizer:
+    return torch.optim.Adam([weight], lr=0.0)
+
+
+@pytest.mark.parametrize("optim", [LazyAdam(), Adam(), AdamW()])
+def test_where_every_row_is_touched_all_are_adam(optim: Optim) -> None:
+    ours, theirs = table(), table()
+    train(ours, optim.build([ours]), sparse=True, all_rows=True)
+    train(theirs, reference(theirs), sparse=False, all_rows=True)
+    assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_exact_adam_moves_untouched_rows_as_dense_adam_does() -> None:
+    ours, theirs = table(), table()
+    train(ours, Adam().build([ours]), sparse=True, all_rows=False)
+    train(theirs, reference(theirs), sparse=False, all_rows=False)
+    assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_lazy_adam_leaves_untouched_rows_and_their_moments_alone() -> None:
+    ours, start = table(), table()
+    optimiser = LazyAdam().build([ours])
+    train(ours, optimiser, sparse=True, all_rows=False)
+    assert torch.equal(ours[ROWS - 4 :], start[ROWS - 4 :])
+    assert not optimiser.state[ours]["exp_avg"][ROWS - 4 :].any()
+
+
+def test_dense_parameters_move_as_torch_moves_them() -> None:
+    for optim, theirs in (
+        (LazyAdam(weight_decay=0.1), torch.optim.Adam),
+        (AdamW(weight_decay=0.1), torch.optim.AdamW),
+    ):
+        ours, other = table(), table()
+        train(ours, optim.build([ours]), sparse=False, all_rows=False)
+        train(other, theirs([other], lr=0.0, weight_decay=0.1), sparse=False, all_rows=False)
+        assert torch.allclose(ours, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [LazyAdam, Adam, AdamW])
+def test_tables_never_decay(make: type[LazyAdam | Adam | AdamW]) -> None:
+    plain, decayed = table(), table()
+    train(plain, make(weight_decay=0.0).build([plain]), sparse=True, all_rows=False)
+    train(decayed, make(weight_decay=0.5).build([decayed]), sparse=True, all_rows=False)
+    assert torch.equal(plain, decayed)
+
+
+def test_clipping_shortens_the_whole_gradient_sparse_repeats_merged() -> None:
+    sparse, dense = table(), table()
+    other = nn.Parameter(torch.ones(3))
+    for weight, kind in ((sparse, True), (dense, False)):
+        F.embedding(torch.tensor([1, 1, 2]), weight, sparse=kind).sum().backward()
+    other.grad = torch.ones(3)
+    clip([sparse, other], 1.0)
+    length = (5 * (4 + 1) + 3) ** 0.5
+    assert dense.grad is not None
+    assert sparse.grad is not None
+    assert torch.allclose(sparse.grad.to_dense(), dense.grad / length)
+    assert torch.allclose(other.grad, torch.ones(3) / length)
+
+
+def test_clipping_leaves_a_short_gradient_as_it_is() -> None:
+    weight = nn.Parameter(torch.ones(3))
+    weight.grad = torch.full((3,), 0.1)
+    clip([weight], 1.0)
+    assert torch.equal(weight.grad, torch.full((3,), 0.1))
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+def test_lazy_rows_do_not_depend_on_the_thread_count(two_threads: None) -> None:
+    many = table()
+    train(many, LazyAdam().build([many]), sparse=True, all_rows=False)
+    torch.set_num_threads(1)
+    one = table()
+    train(one, LazyAdam().build([one]), sparse=True, all_rows=False)
+    assert torch.equal(one, many)
