@@ -1,0 +1,67 @@
+"""`polyrec run`: train, judge and keep; or go on where a run stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polyrec.cli.say import Say
+
+
+def run(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="RECIPE key=value ...; with --resume only key=value ..."),
+    ] = None,
+    variant: Annotated[str | None, typer.Option(help="a named set of settings")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="a log, an imported folder or a catalogue name")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="settings as key = value lines (TOML)")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="how many runs, seed, seed + 1, ...")] = 1,
+    out: Annotated[Path, typer.Option(help="folder that receives the run folders")] = Path("runs"),
+    resume: Annotated[Path | None, typer.Option(help="go on with this run")] = None,
+    from_stage: Annotated[
+        str | None, typer.Option("--from", help="with --resume: a new run from that stage's end")
+    ] = None,
+    threads: Annotated[
+        int, typer.Option(min=1, help="of one run; more help only where cores are idle")
+    ] = 1,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="only one JSON object, at the end")
+    ] = False,
+) -> None:
+    """Train a recipe on a log or its simulated world, judge it with intervals, keep it all."""
+    import torch
+
+    from polyrec import experiment
+
+    torch.set_num_threads(threads)
+    say = Say(as_json)
+    flags = list(settings or [])
+    if resume is not None:
+        _only_flags(flags, variant, data, config)
+        outcomes = [experiment.resume(resume, flags, from_stage, say)]
+    else:
+        if not flags or "=" in flags[0]:
+            raise ValueError("which recipe? write `polyrec run RECIPE`; `polyrec list` names them")
+        if data is not None:
+            flags.append(f"data={data}")
+        order = experiment.Order(flags[0], variant, config, tuple(flags[1:]), out)
+        outcomes = experiment.run(order, seeds, say)
+    say.result(experiment.as_json(outcomes))
+
+
+def _only_flags(
+    flags: list[str], variant: str | None, data: str | None, config: Path | None
+) -> None:
+    given = [n for n, v in (("--variant", variant), ("--data", data), ("--config", config)) if v]
+    if given or (flags and "=" not in flags[0]):
+        what = given[0] if given else flags[0]
+        raise ValueError(
+            f"--resume takes its settings from the run: {what} cannot be given with it"
+        )

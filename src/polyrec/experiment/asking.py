@@ -1,0 +1,169 @@
+"""Asking finished runs: judge them again, hold them against each other, have them recommend."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from polyrec import evaluate
+from polyrec.data import Facts
+from polyrec.evaluate import Report
+from polyrec.experiment.running import Watch
+from polyrec.experiment.stored import Stored, stored
+from polyrec.metrics import RANKING, Catalogue
+from polyrec.recipes import chosen, near
+from polyrec.recipes import parts as retrieval
+from polyrec.recommend import WHY
+from polyrec.types import Ragged, Requests
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How to judge a stored run again; empty fields mean as stored."""
+
+    k: tuple[int, ...] = ()
+    dialects: tuple[str, ...] = ("polyrec",)
+    metrics: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    candidates: str = "full"
+    part: str = "test"
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to ask of a recommender: a history by external ids, and how to answer."""
+
+    history: tuple[str, ...]
+    k: int = 10
+    exclude_seen: bool = False
+    diversity: float = 0.0
+
+
+def judge(path: Path, how: Verdict, watch: Watch) -> dict[str, Any]:
+    """Figures of a stored run at other lengths, in other formulas or slices.
+
+    Stored lists answer where they are long enough; else the model is asked anew.
+    """
+    if how.part not in ("valid", "test"):
+        raise ValueError(f"--part {how.part!r}: must be valid or test")
+    told = stored(path)
+    held = evaluate.load(path / "values" / f"{how.part}.parquet")
+    facts = told.facts()
+    longest = held.evidence.lists.ids.shape[1]
+    if how.again or max(how.k, default=0) > longest:
+        held = _asked_anew(told, how)
+    names = how.metrics or tuple(dict.fromkeys(name.split("@")[0] for name in held.values))
+    ks = how.k or tuple(sorted({int(name.split("@")[1]) for name in held.values if "@" in name}))
+    catalogue = Catalogue(
+        facts.items, facts.counts, retrieval.categories(facts, getattr(told.config, "category", ""))
+    )
+    found: dict[str, Any] = {}
+    for dialect in how.dialects:
+        one = evaluate.rejudge(held, names, ks, dialect, catalogue)
+        found |= _told(one, how, dialect if len(how.dialects) > 1 else "", watch)
+    return {"run": str(path), "part": how.part, "metrics": found}
+
+
+def recommend(path: Path, wish: Wish, watch: Watch) -> dict[str, Any]:
+    """The k best items for a history, by the ids of the log.
+
+    Raises:
+        ValueError: the history is empty or names items that the run does not know.
+    """
+    told = stored(path)
+    config = told.config
+    if wish.diversity:
+        told = dataclasses.replace(
+            told, config=dataclasses.replace(config, diversity=wish.diversity)
+        )
+    rec, facts = told.recommender()
+    ids = _known(facts, wish.history, path)
+    if wish.k > facts.items:
+        raise ValueError(f"--k {wish.k}: the run knows {facts.items:,} items; ask for fewer")
+    history = Ragged.of([ids])
+    requests = Requests(actor=torch.zeros(1, dtype=torch.int64), history=history)
+    seen = history if wish.exclude_seen else None
+    answer = rec.recommend(requests, wish.k, exclude=seen)
+    listed = [
+        {"id": facts.vocabs["target"].key(item), "score": score}
+        for item, score in zip(answer.ids[0].tolist(), answer.scores[0].tolist(), strict=True)
+        if item
+    ]
+    why = WHY.get(int(answer.why[0]), "")
+    if why:
+        watch.line(f"({why})")
+    width = max((len(str(entry["id"])) for entry in listed), default=2)
+    for place, entry in enumerate(listed, 1):
+        watch.line(f"{place:>3}  {entry['id']:<{width}}  {entry['score']:.4f}")
+    return {"items": listed, "why": why}
+
+
+def _asked_anew(told: Stored, how: Verdict) -> Report:
+    """The stored model, asked again on the data of the run."""
+    config = told.config
+    if how.k:
+        config = dataclasses.replace(config, k=max(how.k))
+    split = told.recipe.data(config)
+    if split.test.hash != told.run.read_json("run.json")["data"]["test_hash"]:
+        raise ValueError(f"{told.path}: the data changed since the run; restore {config.data!r}")
+    model = told.model(split.facts)
+    plan = told.recipe.plan(config, split, model)
+    told.run.log("read", {"part": how.part, "purpose": "judge again"})
+    rec = told.recipe.serve(config, model, split.facts)
+    step = told.run.read_json("report.json")["step"]
+    return plan.judge(rec, how.part, f"step {step:,}, best on valid")
+
+
+def _told(one: Report, how: Verdict, dialect: str, watch: Watch) -> dict[str, Any]:
+    """Prints one judged report and returns its values by name."""
+    watch.line(evaluate.table(one, dialect))
+    values = dict(one.values)
+    if how.candidates != "full":
+        values = _sampled(one, how.candidates)
+        for name, value in values.items():
+            watch.line(f"{name}  {value.value:.4f} [{value.low:.4f}, {value.high:.4f}]")
+    for slicing in how.slices:
+        known = chosen({**one.slices, "none": {}}, slicing, "slicing")
+        for metric in values if known else ():
+            watch.line(_slice_lines(one, slicing, metric))
+    prefix = f"{dialect}:" if dialect else ""
+    return {prefix + name: value.to_json() for name, value in values.items()}
+
+
+def _sampled(one: Report, candidates: str) -> dict[str, evaluate.Value]:
+    """Expected values among uniformly drawn candidates, from full ranks."""
+    if not (candidates.startswith("u") and candidates[1:].isdigit() and int(candidates[1:])):
+        raise ValueError(f"--candidates {candidates!r}: full, or uM such as u100 (uniform)")
+    pairs = [name.split("@") for name in one.values if "@" in name]
+    found: dict[str, evaluate.Value] = {}
+    for k in sorted({int(k) for name, k in pairs if name in RANKING}):
+        names = [name for name, at in pairs if int(at) == k and name in ("hit_rate", "ndcg")]
+        found |= evaluate.sampled(one, names, k, int(candidates[1:]))
+    return found
+
+
+def _slice_lines(one: Report, slicing: str, metric: str) -> str:
+    kept = {slicing: one.slices[slicing]}
+    return evaluate.slice_table(dataclasses.replace(one, slices=kept), metric)
+
+
+def _known(facts: Facts, history: Sequence[str], path: Path) -> list[int]:
+    """Ids of external keys."""
+    if not history:
+        raise ValueError("--history is empty: name items in time order, comma-separated")
+    vocab = facts.vocabs["target"]
+    ids = [int(i) for i in vocab.ids(history)]
+    unknown = [key for key, found in zip(history, ids, strict=True) if not found]
+    if unknown:
+        hint = near(unknown[0], [vocab.key(i) for i in range(1, min(facts.items, 50_000) + 1)])
+        raise ValueError(
+            f"{len(unknown)} of {len(history)} items are not in the run's catalogue of "
+            f"{facts.items:,}, first {unknown[0]!r}{hint}; use ids as they stand in the log"
+        )
+    return ids

@@ -1,0 +1,187 @@
+"""A run's figures: what can be told apart before it, what it reached, and what stands beside."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from polyrec import evaluate
+from polyrec.data import Split
+from polyrec.evaluate import Report
+from polyrec.experiment.stored import restore
+from polyrec.files import writing
+from polyrec.recipes import Plan, Recipe
+from polyrec.run import Run
+from polyrec.train import Tick, batch_seed, best, fit
+from polyrec.trust.power import smallest
+from polyrec.trust.probe import probe
+from polyrec.types import Progress, Retriever
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the judging of one run found."""
+
+    test: Report
+    valid: Report
+    baselines: Mapping[str, Report]
+    ceiling: Report | None
+    step: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model at its best weights, and all that judging it takes."""
+
+    run: Run
+    recipe: Recipe
+    config: Any
+    split: Split
+    model: nn.Module
+    plan: Plan
+
+
+def before(split: Split, config: Any) -> Iterator[str]:
+    """What this test part can tell apart, said before anything is trained."""
+    requests = len(split.test)
+    yield (
+        f"{split.facts.items:,} items, {len(split.train):,} train events, {len(split.valid):,} "
+        f"validation and {requests:,} test requests ({config.split})"
+    )
+    yield (
+        f"differences of {config.select_by} below {smallest(requests):.4f} between two such runs "
+        "are not to be told apart here (power 80%; spread over people and seeds assumed)"
+    )
+
+
+def judge(of: Trained, progress: Progress) -> Judged:
+    """Reads test once, puts baselines and the ceiling beside it, and writes everything down."""
+    top = best(progress, of.config.select_by) if progress.metrics else None
+    step = top.step if top else progress.step
+    checkpoint = f"step {step:,}, " + ("best on valid" if top else "closed form")
+    own = of.recipe.serve(of.config, of.model, of.split.facts)
+    reports = {}
+    for part in ("valid", "test"):
+        of.run.log("read", {"part": part, "step": step, "purpose": "report"})
+        reports[part] = of.plan.judge(own, part, checkpoint)
+        evaluate.save(reports[part], of.run.path / "values", part)
+    oracle = of.recipe.ceiling(of.config, of.split)
+    judged = Judged(
+        test=reports["test"],
+        valid=reports["valid"],
+        baselines=dict(_baselines(of)),
+        ceiling=of.plan.judge(oracle, "test", "the truth") if oracle else None,
+        step=step,
+    )
+    of.run.write_json("report.json", summary(judged))
+    _probe(of)
+    _coverage(of, progress)
+    return judged
+
+
+def summary(judged: Judged) -> dict[str, Any]:
+    """report.json: values with intervals and passports, slices, what stands beside."""
+    slices = [
+        {"by": by, "name": name, "metric": metric, **dataclasses.asdict(value)}
+        for by, parts in judged.test.slices.items()
+        for name, metrics in parts.items()
+        for metric, value in metrics.items()
+    ]
+    return {
+        "values": plain(judged.test),
+        "valid": plain(judged.valid),
+        "slices": slices,
+        "baselines": {name: plain(report) for name, report in judged.baselines.items()},
+        "ceiling": plain(judged.ceiling) if judged.ceiling else {},
+        "step": judged.step,
+    }
+
+
+def plain(report: Report) -> dict[str, dict[str, Any]]:
+    """name -> {value, low, high, n, passport, short}."""
+    return {
+        name: {
+            "value": value.value,
+            "low": value.low,
+            "high": value.high,
+            "n": value.n,
+            "passport": value.passport.to_json(),
+            "short": value.passport.short(),
+        }
+        for name, value in report.values.items()
+    }
+
+
+def beside(judged: Judged, primary: str) -> Iterator[str]:
+    """The selecting metric of the run, its baselines and the ceiling, a line each."""
+    rows = {**judged.baselines, "this run": judged.test}
+    if judged.ceiling:
+        rows["ceiling (knows the truth)"] = judged.ceiling
+    width = max(map(len, rows))
+    for name, report in rows.items():
+        value = report.values[primary]
+        yield f"  {name:<{width}}  {primary} {value.value:.4f} [{value.low:.4f}, {value.high:.4f}]"
+
+
+def progress_line(progress: Progress, tick: Tick, metric: str) -> str:
+    """Where training stands: step, rate, loss, best so far, the most that is left."""
+    loss = ", ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
+    top = best(progress, metric) if progress.metrics else None
+    seen = f" · {metric} best {top.value:.4f} at {top.step:,}" if top else ""
+    minutes, seconds = divmod(round(min(tick.left, 86_400 * 9)), 60)
+    return (
+        f"{tick.stage} step {tick.step:,} of at most {tick.steps:,} · {tick.rate:.0f} steps/s"
+        f" · loss {loss}{seen} · at most {minutes:,}:{seconds:02d} left"
+    )
+
+
+def reference(recipe: Recipe, variant: str, split: Split) -> dict[str, Any]:
+    """The curve that a source gives for this variant on these data; empty where there is none."""
+    for curve in recipe.CURVES:
+        if curve.variant == variant and curve.data == split.source.name:
+            return dataclasses.asdict(curve)
+    return {}
+
+
+def _baselines(of: Trained) -> Iterator[tuple[str, Report]]:
+    """The recipe's rivals, solved on the same train part, judged on the same requests."""
+    for name in of.recipe.RIVALS:
+        settings = of.recipe.VARIANTS[name]
+        if all(getattr(of.config, key) == value for key, value in settings.items()):
+            continue
+        config = dataclasses.replace(of.config, **settings, diversity=0.0)
+        model = of.recipe.model(config, of.split.facts)
+        plan = of.recipe.plan(config, of.split, model)
+        fit(model, plan.stages, lambda *_: {}, Progress(seed=config.seed))
+        rec = of.recipe.serve(config, model, of.split.facts)
+        report = plan.judge(rec, "test", "closed form")
+        evaluate.save(report, of.run.path / "baselines", name)
+        yield name, report
+
+
+def _probe(of: Trained) -> None:
+    """probe.json: a look inside the best and the last checkpoint, where there are interests."""
+    if not isinstance(of.model, Retriever) or not of.run.has("last"):
+        return
+    found = {}
+    for checkpoint in ("last", "best"):
+        restore(of.model, of.run, checkpoint)
+        of.model.eval()
+        found[checkpoint] = probe(of.model.prepare(), of.split.test, of.split.facts.counts)
+    of.run.write_json("probe.json", found)
+
+
+def _coverage(of: Trained, progress: Progress) -> None:
+    """used.npy: one bit for each train event, seen at least once as target or as history."""
+    if of.plan.stream is None:
+        used = np.packbits(np.ones(len(of.split.train), bool))
+    else:
+        seed = batch_seed(of.config.seed, of.plan.stages[0].name, 0)
+        used = of.plan.stream.coverage(seed, progress.step)
+    with writing(of.run.path / "used.npy") as beside, beside.open("wb") as file:
+        np.save(file, used)

@@ -1,0 +1,226 @@
+"""A recipe's whole run: data, model, training, judging, and everything written down."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import nn
+
+from polyrec import evaluate, report
+from polyrec.data import Split
+from polyrec.experiment import figures, records
+from polyrec.experiment.figures import Judged, Trained
+from polyrec.experiment.stored import Stored, fresh_model, restore, stored
+from polyrec.files import writing_folder
+from polyrec.recipes import Recipe, Sourced, changed, compose, recipe
+from polyrec.run import Run
+from polyrec.train import Options, Tick, fit
+from polyrec.types import Progress
+
+
+class Watch(Protocol):
+    """Where a run speaks while it works."""
+
+    def line(self, text: str = "") -> None: ...
+    def progress(self, text: str, final: bool = False) -> None: ...
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to run: a recipe, a variant, settings from a file and from flags, and where to."""
+
+    recipe: str
+    variant: str | None = None
+    file: Path | None = None
+    flags: tuple[str, ...] = ()
+    out: Path = Path("runs")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run."""
+
+    path: Path
+    judged: Judged
+    seconds: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True)
+class Job(Trained):
+    """One run on its way: everything that its steps share."""
+
+    watch: Watch
+    began: float
+
+
+def run(order: Order, seeds: int, watch: Watch) -> list[Outcome]:
+    """`seeds` runs of one order: seed, seed + 1, ...; each in a folder of its own."""
+    of = recipe(order.recipe)
+    variant = order.variant or of.DEFAULT
+    sourced = compose(of.Config, of.VARIANTS, variant, order.file, order.flags)
+    first = sourced.config.seed
+    split: Split | None = None
+    outcomes = []
+    for seed in range(first, first + seeds):
+        one = dataclasses.replace(sourced, config=dataclasses.replace(sourced.config, seed=seed))
+        split = split or of.data(one.config)
+        path = _free(order.out / _name(order.recipe, variant, one.config))
+        outcomes.append(_one(of, one, split, (order.recipe, variant, path), watch))
+    return outcomes
+
+
+def resume(path: Path, flags: Sequence[str], stage: str | None, watch: Watch) -> Outcome:
+    """Goes on with a run: from where it stopped, or as a new run from the end of a stage.
+
+    Raises:
+        ValueError: a flag changes what only a new run may change, or the data are not the same.
+    """
+    old = stored(path)
+    config, differing = changed(old.config, flags)
+    fixed = sorted(set(differing) - old.recipe.TRAINING)
+    if fixed:
+        raise ValueError(
+            f"{', '.join(fixed)} cannot change in a resumed run, only training settings can "
+            f"({', '.join(sorted(old.recipe.TRAINING))}); start a new run with `polyrec run`"
+        )
+    began = time.monotonic()
+    split = old.recipe.data(config)
+    told = old.run.read_json("run.json")
+    _same_data(told, split, path)
+    run = old.run
+    if stage is not None:
+        documents = ("config.json", "run.json")
+        run = old.run.fork(
+            f"stages/{stage}", _free(path.with_name(f"{path.name}-{stage}")), documents
+        )
+        _keep_facts(run, split)
+    if differing:
+        _record_change(run, config, differing)
+    watch.line(f"resuming {run.path}" + (f" with {differing}" if differing else ""))
+    return _finish(_job(run, old.recipe, config, split, watch, began))
+
+
+def _one(
+    of: Recipe, sourced: Sourced[Any], split: Split, named: tuple[str, str, Path], watch: Watch
+) -> Outcome:
+    name, variant, path = named
+    began = time.monotonic()
+    run = Run.create(path)
+    _keep_facts(run, split)
+    run.write_json("config.json", records.settings(sourced, of.VARIANTS[variant]))
+    job = _job(run, of, sourced.config, split, watch, began)
+    run.write_json(
+        "run.json",
+        {
+            "recipe": name,
+            "variant": variant,
+            "seed": sourced.config.seed,
+            "data": records.sizes(split) | records.source(split),
+            "reference": figures.reference(of, variant, split),
+            "scope": records.scope(split),
+            "parameters": records.parameters(job.model),
+            "environment": records.environment(),
+        },
+    )
+    watch.line(f"{path}: {name} {variant}, seed {sourced.config.seed}")
+    for line in figures.before(split, sourced.config):
+        watch.line(f"  {line}")
+    return _finish(job)
+
+
+def _job(
+    run: Run, of: Recipe, config: Any, split: Split, watch: Watch, began: float
+) -> Job:  # fmt: skip
+    model = fresh_model(of, config, split.facts)
+    plan = of.plan(config, split, model)
+    return Job(run, of, config, split, model, plan, watch=watch, began=began)
+
+
+def _finish(job: Job) -> Outcome:
+    """Trains to the end, then judges the best weights once and writes all that there is to say."""
+    progress = Progress(seed=job.config.seed)
+    progress = fit(job.model, job.plan.stages, _validation(job), progress, job.run, _options(job))
+    job.watch.progress(f"  {_ending(job.run)}", final=True)
+    restore(job.model, job.run, "best")
+    judged = figures.judge(job, progress)
+    seconds = time.monotonic() - job.began
+    peak = records.peak_memory_mb()
+    job.run.write_json(
+        "run.json",
+        job.run.read_json("run.json")
+        | {"seconds": round(seconds, 1), "peak_memory_mb": round(peak)},
+    )
+    job.watch.line(evaluate.table(judged.test))
+    for line in figures.beside(judged, job.config.select_by):
+        job.watch.line(line)
+    job.watch.line(f"  page: {report.write(job.run.path)}")
+    return Outcome(job.run.path, judged, seconds, peak)
+
+
+def _validation(job: Job) -> Any:
+    def evaluate(model: nn.Module, progress: Progress) -> Mapping[str, float]:
+        job.run.log("read", {"part": "valid", "step": progress.step, "purpose": "select"})
+        return {name: value.value for name, value in job.plan.validate(model).values.items()}
+
+    return evaluate
+
+
+def _options(job: Job) -> Options:
+    valid = job.split.valid
+
+    def report_tick(progress: Progress, tick: Tick) -> None:
+        job.watch.progress(f"  {figures.progress_line(progress, tick, job.config.select_by)}")
+
+    judged: dict[str, str | int] = {"part": "valid", "hash": valid.hash, "size": len(valid)}
+    return Options(log_every=job.config.log_every, report=report_tick, judged=judged)
+
+
+def _ending(run: Run) -> str:
+    """Why training stopped, as the log says."""
+    stops = run.lines("stop")
+    return str(stops[-1].get("reason", "done")) if stops else "solved"
+
+
+def _keep_facts(run: Run, split: Split) -> None:
+    with writing_folder(run.path / "facts") as beside:
+        split.facts.save(beside)
+
+
+def _record_change(run: Run, config: Any, differing: Mapping[str, Any]) -> None:
+    settings = run.read_json("config.json")
+    for key, value in differing.items():
+        settings[key] |= {"value": value, "origin": "resume"}
+    run.write_json("config.json", settings)
+
+
+def _same_data(told: Mapping[str, Any], split: Split, path: Path) -> None:
+    now = records.sizes(split)
+    other = [key for key in ("items", "train_events", "valid_hash", "test_hash")
+             if told["data"][key] != now[key]]  # fmt: skip
+    if other:
+        raise ValueError(
+            f"{path}: the data are not those of the run ({', '.join(other)} differ: "
+            f"{told['data'][other[0]]} then, {now[other[0]]} now); restore the file, or run anew"
+        )
+
+
+def _name(name: str, variant: str, config: Any) -> str:
+    stem = Path(config.data).name.split(".")[0] if config.data else config.world
+    return f"{name}-{variant}-{stem or 'log'}-s{config.seed}".lower()
+
+
+def _free(path: Path) -> Path:
+    """`path`, or the first of path-2, path-3, ... that does not exist."""
+    number, found = 2, path
+    while found.exists():
+        found, number = path.with_name(f"{path.name}-{number}"), number + 1
+    return found
+
+
+__all__ = ["Job", "Order", "Outcome", "Stored", "Watch", "resume", "run"]

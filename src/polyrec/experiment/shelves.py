@@ -1,0 +1,133 @@
+"""What there is, in words: recipes, variants, settings and parts, each with its line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from polyrec.balance import BALANCES
+from polyrec.data import SPLITS, STREAMS
+from polyrec.data.readers import READERS
+from polyrec.experiment.running import Watch
+from polyrec.experiment.stored import stored
+from polyrec.losses import LABEL_LOSSES, LOSSES
+from polyrec.metrics import DIALECTS, RANKING, SYSTEM
+from polyrec.models import MODELS
+from polyrec.negatives import SAMPLERS
+from polyrec.nn.similarity import SIMILARITIES
+from polyrec.recipes import RECIPES, chosen, reasons, recipe
+from polyrec.recommend import RECOMMENDERS
+from polyrec.train import OPTIMS, PICKS, SCHEDULES
+from polyrec.worlds import WORLDS
+
+
+def shelves() -> dict[str, dict[str, str]]:
+    """kind of part -> name -> its line."""
+    kinds: dict[str, Mapping[str, Any]] = {
+        "models": MODELS,
+        "losses": LOSSES,
+        "label losses": LABEL_LOSSES,
+        "samplers": SAMPLERS,
+        "similarities": SIMILARITIES,
+        "balances": BALANCES,
+        "optimisers": OPTIMS,
+        "schedules": SCHEDULES,
+        "read-outs": PICKS,
+        "recommenders": RECOMMENDERS,
+        "streams": STREAMS,
+        "splits": SPLITS,
+        "readers": READERS,
+    }
+    found = {"recipes": dict(RECIPES), "variants": _variants()}
+    found |= {kind: {n: _line(part) for n, part in parts.items()} for kind, parts in kinds.items()}
+    found["metrics"] = {name: _line(part) for name, part in {**RANKING, **SYSTEM}.items()}
+    found["dialects"] = {name: _line(part) for name, part in DIALECTS.items()}
+    found["worlds"] = {name: _world(part) for name, part in WORLDS.items()}
+    return found
+
+
+def show_recipe(name: str, variant: str | None, watch: Watch) -> dict[str, Any]:
+    """A recipe's settings with their reasons, under a variant."""
+    of = recipe(name)
+    chosen_name = variant or of.DEFAULT
+    values = chosen(of.VARIANTS, chosen_name, "variant")
+    config = of.Config(**values)
+    watch.line(f"{name}, variant {chosen_name}: {RECIPES[name]}")
+    for key, why in reasons(of.Config).items():
+        mark = "*" if key in values else " "
+        watch.line(f" {mark} {key} = {getattr(config, key)!r:<18}  {why}")
+    watch.line(f"variants: {', '.join(of.VARIANTS)}  (* set by the variant)")
+    settings = {key: getattr(config, key) for key in reasons(of.Config)}
+    return {"recipe": name, "variant": chosen_name, "settings": settings}
+
+
+def show_expected(name: str, watch: Watch) -> dict[str, Any]:
+    """What sources say a recipe should reach, with formula and table."""
+    of = recipe(name)
+    rows = [entry for entry in of.EXPECTED if entry.checked]
+    for row in rows:
+        watch.line(
+            f"{row.variant:<12} {row.data:<18} {row.metric:<12} {row.value:.4f} "
+            f"± {row.tolerance:.4f}  {row.dialect}, {row.kind}: {row.source}"
+        )
+    return {"recipe": name, "expected": [vars(row) for row in rows]}
+
+
+def show_run(path: Path, origin: bool, watch: Watch) -> dict[str, Any]:
+    """What a run is, who set its settings, and what it found."""
+    told = stored(path)
+    about = told.run.read_json("run.json")
+    settings = told.run.read_json("config.json")
+    watch.line(f"{path}: {about['recipe']} {about['variant']}, seed {about['seed']}")
+    for key, entry in settings.items():
+        differs = entry["value"] != entry["recipe"] or entry["origin"] != "default"
+        if differs or not origin:
+            recipe_says = (
+                "" if entry["value"] == entry["recipe"] else f" (recipe {entry['recipe']!r})"
+            )
+            watch.line(f"  {key} = {entry['value']!r}  by {entry['origin']}{recipe_says}")
+    values: dict[str, Any] = {}
+    if (path / "report.json").is_file():
+        values = told.run.read_json("report.json")["values"]
+        for name, value in values.items():
+            low, high = value["low"], value["high"]
+            span = "" if low is None else f" [{low:.4f}, {high:.4f}]"
+            watch.line(f"  {name:<14} {value['value']:.4f}{span}")
+    else:
+        watch.line(f"  not judged yet: `polyrec run --resume {path}` goes on")
+    return {"run": about, "settings": settings, "metrics": values}
+
+
+def explain(name: str, dialect: str, watch: Watch) -> dict[str, Any]:
+    """Formula, range and pitfalls of a metric, in a dialect."""
+    metric, _, k = name.partition("@")
+    part = chosen({**RANKING, **SYSTEM}, metric, "metric")
+    spoken = chosen(DIALECTS, dialect, "dialect")
+    told = {"metric": metric, "k": int(k) if k.isdigit() else None, "formula": part.text,
+            "id": part.id, "dialect": dialect, "said": _line(spoken)}  # fmt: skip
+    watch.line(f"{name}: {part.text}")
+    watch.line(f"  definition {part.id}; dialect {dialect}: {told['said']}")
+    return told
+
+
+def _variants() -> dict[str, str]:
+    found = {}
+    for name in RECIPES:
+        for variant, settings in recipe(name).VARIANTS.items():
+            said = ", ".join(f"{key}={value}" for key, value in settings.items())
+            found[f"{name}/{variant}"] = said or "the defaults"
+    return found
+
+
+def _line(part: Any) -> str:
+    text = part if isinstance(part, str) else getattr(part, "text", "") or inspect.getdoc(part)
+    return (text or "").strip().splitlines()[0] if text else ""
+
+
+def _world(part: Any) -> str:
+    return (
+        f"{part.users:,} people, {part.items:,} items, {part.categories} categories, "
+        f"{part.interests_low} to {part.interests_high} interests"
+    )

@@ -1,0 +1,109 @@
+"""A run folder read back: its settings, what it knew of the data, its model, its figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from polyrec.data import Facts
+from polyrec.recipes import Recipe, recipe, typed
+from polyrec.run import Run
+from polyrec.types import Recommender, derived_seed
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A run as it lies on disk."""
+
+    run: Run
+    recipe: Recipe
+    recipe_name: str
+    config: Any
+
+    @property
+    def path(self) -> Path:
+        return self.run.path
+
+    def facts(self) -> Facts:
+        """What the model may know of its data."""
+        return Facts.load(self.path / "facts")
+
+    def model(self, facts: Facts, checkpoint: str = "best") -> nn.Module:
+        """The model with the weights of a checkpoint, ready to answer."""
+        model = fresh_model(self.recipe, self.config, facts)
+        restore(model, self.run, checkpoint)
+        return model.eval()
+
+    def recommender(self) -> tuple[Recommender, Facts]:
+        """The object that was measured, and the vocabularies it speaks."""
+        facts = self.facts()
+        return self.recipe.serve(self.config, self.model(facts), facts), facts
+
+
+def stored(path: Path) -> Stored:
+    """The run at `path`.
+
+    Raises:
+        FileNotFoundError: no run lies there; says what does.
+    """
+    if not (path / "run.json").is_file():
+        raise FileNotFoundError(f"{path}: no run here (run.json is missing){_hint(path)}")
+    run = Run.open(path)
+    told = run.read_json("run.json")
+    of = recipe(str(told["recipe"]))
+    settings = run.read_json("config.json")
+    values = {key: typed(of.Config, key, entry["value"]) for key, entry in settings.items()}
+    return Stored(run, of, str(told["recipe"]), of.Config(**values))
+
+
+def siblings(path: Path) -> list[Path]:
+    """The run at `path`, or the runs (seeds) inside that folder, by name."""
+    if (path / "run.json").is_file():
+        return [path]
+    runs = sorted(p.parent for p in path.glob("*/run.json")) if path.is_dir() else []
+    if not runs:
+        raise FileNotFoundError(f"{path}: neither a run nor a folder of runs{_hint(path)}")
+    return runs
+
+
+def fresh_model(of: Recipe, config: Any, facts: Facts) -> nn.Module:
+    """A model with the initial weights of the config's seed, whatever ran before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived_seed(config.seed, "init"))
+        return of.model(config, facts)
+
+
+def restore(model: nn.Module, run: Run, checkpoint: str) -> dict[str, Any]:
+    """Fills `model` from a checkpoint and returns what was kept beside the weights."""
+    tensors, meta = run.load(checkpoint)
+    weights = {
+        key.removeprefix("model/"): value
+        for key, value in tensors.items()
+        if key.startswith("model/")
+    }
+    model.load_state_dict(weights)
+    return dict(meta)
+
+
+def read_report_json(path: Path) -> dict[str, Any]:
+    """report.json of a run folder."""
+    file = path / "report.json"
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: not there: the run has not been judged; resume it first")
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def _hint(path: Path) -> str:
+    if not path.is_dir():
+        near = sorted(p.parent.name for p in path.parent.glob("*/run.json"))[:5]
+        return (
+            f"; beside it: {', '.join(near)}" if near else "; train one with `polyrec run RECIPE`"
+        )
+    inside = sorted(p.parent.name for p in path.glob("*/run.json"))[:5]
+    return f"; inside: {', '.join(inside)}" if inside else ""

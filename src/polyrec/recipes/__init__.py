@@ -1,0 +1,52 @@
+"""Recipes: whole problems as one page of choices each."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
+
+from torch import nn
+
+from polyrec.data import Facts, Split
+from polyrec.recipes.config import Sourced, changed, chosen, compose, near, reasons, setting, typed
+from polyrec.recipes.expected import Curve, Expected
+from polyrec.recipes.plan import Plan
+from polyrec.types import Recommender
+
+__all__ = [
+    "RECIPES", "Curve", "Expected", "Plan", "Recipe", "Sourced", "changed", "chosen", "compose",
+    "near", "reasons", "recipe", "setting", "typed",
+]  # fmt: skip
+
+RECIPES: Mapping[str, str] = {
+    "comirec": "multi-interest retrieval: ComiRec, MIND, REMI and their baselines",
+}
+
+
+class Recipe(Protocol):
+    """A recipe's module, as the experiment sees it."""
+
+    Config: type[Any]
+    VARIANTS: Mapping[str, Mapping[str, Any]]
+    DEFAULT: str  # the variant that runs when none is named
+    RIVALS: tuple[str, ...]  # closed-form variants that are judged beside every run
+    EXPECTED: tuple[Expected, ...]
+    CURVES: tuple[Curve, ...]
+    TRAINING: frozenset[str]  # keys that a resumed run may change
+
+    def data(self, config: Any) -> Split: ...
+    def model(self, config: Any, facts: Facts) -> nn.Module: ...
+    def serve(self, config: Any, model: nn.Module, facts: Facts) -> Recommender: ...
+    def plan(self, config: Any, split: Split, model: nn.Module) -> Plan: ...
+    def ceiling(self, config: Any, split: Split) -> Recommender | None: ...
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        KeyError: no such recipe; the message names the nearest.
+    """
+    chosen(RECIPES, name, "recipe")
+    return cast(Recipe, importlib.import_module(f"polyrec.recipes.{name}"))

@@ -1,0 +1,100 @@
+"""What sources say the ComiRec recipe should reach, each with its table and formula.
+
+The paper's NDCG is the `comirec-paper` dialect: it discounts by place in the truth list, so it is
+never held against a standard NDCG. Numbers nobody has read in their source are left out.
+"""
+
+from __future__ import annotations
+
+from polyrec.recipes.expected import Curve, Expected
+
+PAPER = "Cen et al. 2020 (KDD), Table 3, Amazon Books"
+SWEEP = "Cen et al. 2020 (KDD), Table 5, Amazon Books, K=4"
+RERUN = "THUDM/ComiRec issue 28: five runs of the authors' code"
+RERUN_SA = "THUDM/ComiRec issue 22: a user's run of the authors' code"
+OWN = "popularity, history masked, leave-one-out, full ranking: measured on these files"
+
+_BOOKS = "books-2014-5core"
+_AT_20 = {
+    "popular": (0.01368, 0.03020),
+    "youtube_dnn": (0.04567, 0.10285),
+    "gru4rec": (0.04057, 0.08945),
+    "mind": (0.04862, 0.10618),
+    "sa": (0.05489, 0.11402),
+    "dr": (0.05311, 0.12005),
+}
+_AT_50 = {"youtube_dnn": (0.07312, 0.12075), "sa": (0.08467, 0.13563), "dr": (0.08106, 0.13520)}
+_ANCHORS = {
+    "beauty-seq": {
+        "hit_rate@5": 0.0075,
+        "ndcg@5": 0.0041,
+        "hit_rate@10": 0.0115,
+        "ndcg@10": 0.0055,
+    },
+    "sports-seq": {
+        "hit_rate@5": 0.0057,
+        "ndcg@5": 0.0041,
+        "hit_rate@10": 0.0091,
+        "ndcg@10": 0.0052,
+    },
+}
+
+EXPECTED: tuple[Expected, ...] = (
+    *(
+        Expected(variant, _BOOKS, metric, value, 0.1 * value, PAPER, "comirec-paper")
+        for variant, pair in _AT_20.items()
+        for metric, value in zip(("recall@20", "hit_rate@20"), pair, strict=True)
+    ),
+    *(
+        Expected(variant, _BOOKS, metric, value, 0.1 * value, PAPER, "comirec-paper")
+        for variant, pair in _AT_50.items()
+        for metric, value in zip(("recall@50", "ndcg@50"), pair, strict=True)
+    ),
+    Expected("mind", _BOOKS, "recall@50", 0.0619, 0.0022, RERUN, "comirec-master"),
+    Expected("mind", _BOOKS, "ndcg@50", 0.0486, 0.0022, RERUN, "comirec-master"),
+    Expected("sa", _BOOKS, "recall@50", 0.0805, 0.0033, RERUN_SA, "comirec-master"),
+    Expected("sa_b1024", _BOOKS, "recall@50", 0.0954, 0.0040, RERUN_SA, "comirec-master"),
+    *(
+        Expected("popular", data, metric, value, 0.0002, OWN, kind="measured")
+        for data, row in _ANCHORS.items()
+        for metric, value in row.items()
+    ),
+)
+
+# lambda -> (recall@50, diversity@50); the recall falls as the diversity rises.
+DIVERSITY: dict[str, dict[float, tuple[float, float]]] = {
+    "sa": {
+        0.0: (0.08467, 0.23237),
+        0.05: (0.08347, 0.38808),
+        0.10: (0.08229, 0.46731),
+        0.15: (0.08142, 0.51135),
+        0.20: (0.08086, 0.53671),
+        0.25: (0.08034, 0.55100),
+    },
+    "dr": {
+        0.0: (0.08106, 0.19036),
+        0.05: (0.07931, 0.42915),
+        0.10: (0.07850, 0.46258),
+        0.15: (0.07820, 0.46912),
+        0.20: (0.07783, 0.47581),
+        0.25: (0.07764, 0.48375),
+    },
+}
+
+CURVES: tuple[Curve, ...] = (
+    Curve(
+        "sa",
+        _BOOKS,
+        (
+            (1_000, 7.933, 0.0234),
+            (5_000, 6.902, 0.0337),
+            (10_000, 6.454, 0.0406),
+            (15_000, 6.084, 0.0542),
+            (20_000, 5.796, 0.0608),
+            (25_000, 5.513, 0.0662),
+            (29_000, 5.298, 0.0700),
+        ),
+        0.1,
+        "log of lun2hang/ComiRec, the authors' code, ComiRec-SA on Books",
+    ),
+)
