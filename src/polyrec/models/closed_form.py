@@ -13,7 +13,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
@@ -162,18 +161,19 @@ class EASE(nn.Module):
 
     def solve(self, events: Events) -> None:
         """Inverts the damped co-occurrence matrix by Cholesky's factors, in the buffer itself."""
-        seen = _binary(events, len(self.map) + 1)[:, 1:]
-        a = self.map.numpy().T  # one memory, columns first as LAPACK wants; symmetric
-        a[:] = (seen.T @ seen).toarray()
-        a[np.diag_indices_from(a)] += self.l2
-        a, failed = lapack.spotrf(a, lower=1, overwrite_a=1)
-        if not failed:
-            a, failed = lapack.spotri(a, lower=1, overwrite_c=1)
+        seen = _binary(events, len(self.map) + 1)[:, 1:].tocsr()
+        by_item = seen.T.tocsr()
+        for first in range(0, len(self.map), 1_024):
+            rows = slice(first, first + 1_024)
+            self.map[rows] = torch.from_numpy((by_item[rows] @ seen).toarray())
+        self.map.diagonal().add_(self.l2)
+        columns = self.map.T  # the same memory, columns first as LAPACK wants; symmetric
+        failed = torch.empty((), dtype=torch.int32)
+        torch.linalg.cholesky_ex(columns, out=(columns, failed))
         if failed:
             raise ValueError(f"EASE: X'X + {self.l2} is singular in float32; raise l2")
-        whole = torch.from_numpy(a.T)
-        _mirror(whole)
-        self.map.copy_(whole.div_(-whole.diagonal().clone()))
+        torch.cholesky_inverse(columns, out=columns)
+        self.map.div_(-self.map.diagonal().clone())
         self.map.fill_diagonal_(0)
 
     def prepare(self) -> Self:
@@ -185,15 +185,6 @@ class EASE(nn.Module):
         history = _distinct(known(requests), len(self.map))
         found = F.embedding_bag(history.values - 1, self.map, history.start[:-1], mode="sum")
         return F.pad(found, (1, 0))
-
-
-def _mirror(matrix: Tensor, block: int = 1_024) -> None:
-    """Copies the upper triangle onto the lower one, in place."""
-    for first in range(0, len(matrix), block):
-        rows = slice(first, first + block)
-        matrix[first + block :, rows] = matrix[rows, first + block :].T
-        corner = matrix[rows, rows].triu()
-        matrix[rows, rows] = corner + corner.triu(1).T
 
 
 def _binary(events: Events, width: int) -> Matrix:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 
 from polyrec.nn import Dot, ItemTable, pack
@@ -49,8 +50,10 @@ class FromHistory(nn.Module):
     def forward(self, requests: Requests, ids: Tensor) -> Encoded:
         """Both sides at once, for training; ids [M], distinct."""
         packed = self._pack(requests)
-        queries, extra = self._found(self.table(packed.ids), packed)
-        items = self.items(ids)
+        ids = ids.to(packed.ids.device)
+        both = self.table(torch.cat([packed.ids, ids]))  # one look-up, one sparse gradient
+        h, items = torch.split(both, [len(packed.ids), len(ids)])
+        queries, extra = self._found(h, packed)
         return Encoded(queries=queries, items=items, meet=(queries, items), extra=extra)
 
     def _pack(self, requests: Requests) -> Packed:

@@ -8,10 +8,9 @@ Two named starts. They differ so much that a learning rate means nothing without
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 Init = Literal["small", "tf1"]
@@ -47,8 +46,8 @@ class ItemTable(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """[*S] -> [*S, D]."""
-        ids = ids.to(self.weight.device)
-        return F.embedding(ids, self.weight, padding_idx=0, sparse=True)
+        rows: Tensor = _Lookup.apply(self.weight, ids.to(self.weight.device))  # type: ignore[no-untyped-call]
+        return rows
 
 
 def position_maps(length: int, dim: int, interests: int, init: Init) -> nn.Parameter:
@@ -78,3 +77,26 @@ def checked(init: str) -> Init:
         if init == known:
             return known
     raise ValueError(f"no init {init!r}; there are: {', '.join(INITS)}")
+
+
+class _Lookup(torch.autograd.Function):
+    """Rows of a table whose gradient is sparse and leaves row 0 alone.
+
+    `F.embedding` with `padding_idx` copies all gradient rows to drop the padding ones; here they
+    are copied only when there are any.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, ids: Tensor) -> Tensor:
+        ctx.save_for_backward(ids)
+        ctx.size = weight.shape
+        return weight.index_select(0, ids.flatten()).view(*ids.shape, weight.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        ids, rows = ctx.saved_tensors[0].flatten(), grad.reshape(-1, ctx.size[1])
+        real = ids != 0
+        if not bool(real.all()):
+            ids, rows = ids[real], rows[real]
+        sparse = torch.sparse_coo_tensor(ids[None], rows, ctx.size, check_invariants=False)
+        return sparse, None

@@ -16,6 +16,7 @@ from polyrec.recommend.parts import AT_ONCE, answering, in_parts, parts, without
 from polyrec.types import NOTHING, Ragged, Requests, Retriever, TopK
 
 log = logging.getLogger(__name__)
+ENCODED = 512  # requests encoded at a time: their events stay near the processor
 
 
 class Retrieve:
@@ -92,7 +93,7 @@ class Retrieve:
             mine, queries = ids[rows], self._queries(part)
             with answering(self.model):
                 if self.vectors is None:
-                    scores = self.model.similarity(queries, self.model.items(mine))
+                    scores = self.model.similarity(queries, self.model.items(mine)).cpu()
                 else:
                     scores = queries @ self.vectors[mine].transpose(1, 2)
             out[rows] = scores.amax(1).masked_fill(mine == NOTHING, -torch.inf)
@@ -101,12 +102,13 @@ class Retrieve:
     def _queries(self, requests: Requests) -> Tensor:
         """[R, K, D'], in inner-product form where there is one."""
         with answering(self.model):
-            queries = self.model.queries(requests)
-            lengths = known(requests).lengths
-            if few := int(((lengths > 0) & (lengths < queries.shape[1])).sum()):
-                log.info("%d requests have fewer events than %d interests", few, queries.shape[1])
+            blocks = [self.model.queries(part) for part, _ in parts(requests, ENCODED)]
+            queries = torch.cat(blocks) if len(blocks) > 1 else blocks[0]
             vectors = self.model.similarity.as_vectors(query=queries)
-            return queries if vectors is None else vectors
+        lengths = known(requests).lengths
+        if few := int(((lengths > 0) & (lengths < queries.shape[1])).sum()):
+            log.info("%d requests have fewer events than %d interests", few, queries.shape[1])
+        return queries if vectors is None else vectors.cpu()
 
     def _vectors(self) -> Tensor | None:
         """[n + 1, D'], or None = exact scoring only."""
@@ -117,7 +119,7 @@ class Retrieve:
                 if part is None:
                     return None
                 if out is None:
-                    out = part.new_empty(self.items + 1, part.shape[1])
+                    out = torch.empty(self.items + 1, part.shape[1], dtype=part.dtype)
                 out[ids[0] : ids[-1] + 1] = part
         return out
 
@@ -128,7 +130,7 @@ class Retrieve:
         def block(rows: slice) -> Tensor:
             with answering(self.model):
                 every = self.model.items(torch.arange(self.items + 1))
-                return self.model.similarity(queries[rows], every[None]).amax(1)
+                return self.model.similarity(queries[rows], every[None]).amax(1).cpu()
 
         return block
 
