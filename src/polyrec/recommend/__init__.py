@@ -10,18 +10,9 @@ from polyrec.recommend.fallback import Fallback
 from polyrec.recommend.parts import NO_HISTORY, WHY, Pooling
 from polyrec.recommend.retrieve import Retrieve
 from polyrec.recommend.score import Score
-from polyrec.types import Recommender
-
-RECOMMENDERS: dict[str, type[Recommender]] = {
-    "retrieve": Retrieve,
-    "score": Score,
-    "diverse": Diverse,
-    "fallback": Fallback,
-}
 
 __all__ = [
     "NO_HISTORY",
-    "RECOMMENDERS",
     "WHY",
     "Diverse",
     "Fallback",
