@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from polyrec.train import (
     Stage,
     Steps,
     Task,
+    TensorBoard,
     fit,
 )
 from polyrec.types import Progress
@@ -364,3 +366,16 @@ def test_dropout_does_not_depend_on_the_caller_s_seed() -> None:
         fit(model, [stage(3)], evaluate, Progress())
         ends.append(model.table.detach())
     assert torch.equal(*ends)
+
+
+def test_tensorboard_follows_the_log_or_names_the_extra(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run")
+    fit(Model(), [stage(4)], evaluate, Progress(), run)
+    board = TensorBoard(run, tmp_path / "board")
+    if importlib.util.find_spec("tensorboard") is None:
+        with pytest.raises(ModuleNotFoundError, match=r"polyrec\[tensorboard\]"):
+            board.follow()
+    else:
+        assert board.follow() == len(run.lines())
+        assert board.follow() == 0
+        assert list((tmp_path / "board").iterdir())

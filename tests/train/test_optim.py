@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from polyrec.kernels.adam import Rates, adam_rows
 from polyrec.train import Adam, AdamW, LazyAdam, Optim
-from polyrec.train.optim import clip
+from polyrec.train.optim import clip, move_rows_elsewhere
 
 ROWS, DIM = 12, 5
 
@@ -119,3 +120,18 @@ def test_lazy_rows_do_not_depend_on_the_thread_count(two_threads: None) -> None:
     one = table()
     train(one, LazyAdam().build([one]), sparse=True, all_rows=False)
     assert torch.equal(one, many)
+
+
+def test_the_row_update_of_other_devices_is_the_kernel_s() -> None:
+    start, g = table().detach(), torch.randn(3, DIM, generator=torch.Generator().manual_seed(7))
+    rows, rates = torch.tensor([5, 1, 9]), Rates(0.02, 0.9, 0.999, 1e-8, 3)
+    moments = [torch.full_like(start, 0.1), torch.full_like(start, 0.2)]
+    ours, own = start.clone(), [moment.clone() for moment in moments]
+    adam_rows(ours.numpy(), (own[0].numpy(), own[1].numpy()), rows.numpy(), g.numpy(), rates)
+    other = nn.Parameter(start.clone())
+    grad = torch.sparse_coo_tensor(rows[None], g, start.shape, check_invariants=True).coalesce()
+    with torch.no_grad():
+        move_rows_elsewhere(other, (moments[0], moments[1]), grad, rates)
+    assert torch.allclose(ours, other, atol=1e-6)
+    assert torch.allclose(own[0], moments[0])
+    assert torch.allclose(own[1], moments[1])

@@ -62,8 +62,9 @@ class Model(nn.Module):
 
     bias: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, drop: float = 0.2) -> None:
         super().__init__()
+        self.drop = drop
         generator = torch.Generator().manual_seed(5)
         self.table = nn.Parameter(torch.randn(ITEMS + 1, DIM, generator=generator) * 0.3)
         self.maps = nn.Parameter(torch.randn(INTERESTS, DIM, DIM, generator=generator) * 0.5)
@@ -83,7 +84,7 @@ class Model(nn.Module):
     def queries(self, requests: Requests) -> Tensor:
         ids = requests.history.padded(4)
         mean = self.items(ids).sum(1) / (ids > 0).sum(1, keepdim=True).clamp(min=1)
-        mean = F.dropout(mean, 0.2, self.training)
+        mean = F.dropout(mean, self.drop, self.training)
         return torch.einsum("bd,kde->bke", mean, self.maps)
 
     def forward(self, requests: Requests, ids: Tensor) -> Encoded:
@@ -91,7 +92,7 @@ class Model(nn.Module):
 
     def logits(self, batch: LabelRows) -> Answers:
         solved = self.bias.sum() if self.bias.numel() else 0.0
-        both = self.head(F.dropout(self.items(batch.ids), 0.2, self.training)) + solved
+        both = self.head(F.dropout(self.items(batch.ids), self.drop, self.training)) + solved
         return Answers({"click": both[:, 0], "buy": both[:, 1]})
 
 
@@ -139,8 +140,9 @@ class LabelStream:
     def batch(self, seed: int, epoch: int, step: int, part: tuple[int, int] = (0, 1)) -> LabelRows:
         generator = torch.Generator().manual_seed(derived_seed(seed, epoch, step))
         ids = torch.randint(1, ITEMS + 1, (self.rows,), generator=generator)
+        ids = ids[part[0] * self.rows // part[1] : (part[0] + 1) * self.rows // part[1]]
         labels = {"click": (ids % 2).float(), "buy": (ids % 3 == 0).float()}
-        weight = {"click": torch.ones(self.rows), "buy": (ids % 3 < 2).float()}
+        weight = {"click": torch.ones(len(ids)), "buy": (ids % 3 < 2).float()}
         return LabelRows(ids, labels, weight)
 
 

@@ -14,7 +14,7 @@ from polyrec.train.objective import (
 )
 from polyrec.train.optim import OPTIMS, SGD, Adagrad, Adam, AdamW, LazyAdam, Optim
 from polyrec.train.ranks import Processes
-from polyrec.train.record import Interrupted, NonFiniteError, Options, Tick
+from polyrec.train.record import Interrupted, NonFiniteError, Options, TensorBoard, Tick
 from polyrec.train.schedule import (
     AdaptiveMargin,
     Best,
@@ -81,6 +81,7 @@ __all__ = [
     "Stage",
     "Steps",
     "Task",
+    "TensorBoard",
     "Tick",
     "Vary",
     "WarmUp",

@@ -188,7 +188,7 @@ class _RowAdam(torch.optim.Optimizer):
         rates = Rates(lr, *self.how.betas, self.how.eps, int(memory["step"]))
         moments = memory["exp_avg"], memory["exp_avg_sq"]
         if weight.device.type != "cpu":
-            _move_rows_elsewhere(weight, moments, grad.coalesce(), rates)
+            move_rows_elsewhere(weight, moments, grad.coalesce(), rates)
             return
         width = weight.numel() // max(1, weight.shape[0])
         rows, sums = self._merged(weight, grad)
@@ -213,7 +213,7 @@ class _RowAdam(torch.optim.Optimizer):
         return full
 
 
-def _move_rows_elsewhere(
+def move_rows_elsewhere(
     weight: nn.Parameter, moments: tuple[Tensor, Tensor], grad: Tensor, rates: Rates
 ) -> None:
     """The row kernel's update in torch, for other devices than the processor."""

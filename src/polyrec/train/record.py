@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -95,6 +96,43 @@ class Journal:
     def size(self) -> int:
         """Bytes of the log."""
         return self.run.log_size() if self.run is not None else 0
+
+
+@dataclass
+class TensorBoard:
+    """Shows a run's log in TensorBoard, during the run or after it; the log stays the record.
+
+    Raises:
+        ModuleNotFoundError: tensorboard is not installed.
+    """
+
+    run: Run
+    folder: Path
+    lines: int = 0  # of the log, shown so far
+
+    def follow(self) -> int:
+        """Shows what was logged since the last call; returns how many lines."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ModuleNotFoundError as error:
+            remedy = "pip install 'polyrec[tensorboard]'"
+            raise ModuleNotFoundError(f"tensorboard is not installed: {remedy}") from error
+        new = self.run.lines()[self.lines :]
+        writer = SummaryWriter(str(self.folder))
+        for line in (line for line in new if "step" in line):
+            for name, value in _scalars(line):
+                writer.add_scalar(f"{line['kind']}/{name}", value, line["step"])
+        writer.close()
+        self.lines += len(new)
+        return len(new)
+
+
+def _scalars(line: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, float]]:
+    for key, value in line.items():
+        if isinstance(value, Mapping):
+            yield from _scalars(value, f"{path}{key}/")
+        elif isinstance(value, int | float) and not isinstance(value, bool) and key != "step":
+            yield f"{path}{key}", float(value)
 
 
 @dataclass

@@ -1,0 +1,37 @@
+"""Adam on rows: repeats merged in order, updates as written in the paper."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polyrec.kernels.adam import Rates, adam_rows, merged_rows
+
+
+@given(st.lists(st.integers(0, 19), max_size=60), st.integers(1, 7))
+def test_equal_ids_add_up_in_the_order_they_came(ids: list[int], width: int) -> None:
+    values = np.random.default_rng(len(ids)).standard_normal((len(ids), width)).astype(np.float32)
+    slot = np.full(20, -1, np.int32)
+    rows, sums = merged_rows(np.array(ids, np.int64), values, slot)
+    assert rows.tolist() == list(dict.fromkeys(ids))
+    for row, total in zip(rows, sums, strict=True):
+        wanted = np.zeros(width, np.float32)
+        for value in values[np.array(ids) == row]:
+            wanted = wanted + value
+        assert np.array_equal(total, wanted)
+    assert (slot == -1).all()
+
+
+def test_the_update_is_the_published_one() -> None:
+    rng = np.random.default_rng(3)
+    table, first, second = (rng.random((6, 4)) for _ in range(3))
+    grads, rows = rng.standard_normal((2, 4)), np.array([4, 1])
+    m, v = 0.9 * first[rows] + 0.1 * grads, 0.99 * second[rows] + 0.01 * grads**2
+    step = 0.05 * (m / (1 - 0.9**5)) / (np.sqrt(v / (1 - 0.99**5)) + 1e-8)
+    wanted = table.copy()
+    wanted[rows] -= step
+    adam_rows(table, (first, second), rows, grads, Rates(0.05, 0.9, 0.99, 1e-8, 5))
+    assert np.allclose(table, wanted, rtol=1e-12)
+    assert np.allclose(first[rows], m)
+    assert np.allclose(second[rows], v)
