@@ -12,6 +12,7 @@ from polyrec.data.events import Dataset
 from polyrec.types import Ragged, Requests
 from polyrec.worlds import READOUT, TINY, Retail, Truth, build, null, oracle
 from polyrec.worlds.people import arrival
+from polyrec.worlds.shelf import CLOSING
 
 WORLD = replace(READOUT, users=1_000, items=800, categories=16, events=40.0, least=10)
 
@@ -112,10 +113,30 @@ def test_fresh_items_are_listed_only_once_they_are_there() -> None:
     actors, empty = torch.arange(1, 21), Ragged.of([[]] * 20)
     for shift, there in ((-1, False), (1, True)):
         time = torch.full((20,), arrival(world) + shift)
-        chance = oracle(truth, dataset.vocabs).score(
+        chance = oracle(truth, dataset.vocabs, "next").score(
             Requests(actors, empty, time), fresh.expand(20, -1)
         )
         assert bool(chance.sum() > 0) is there
+
+
+def test_the_rest_of_a_history_holds_fresh_items_in_proportion_to_the_time_left() -> None:
+    world = replace(TINY, fresh=0.3, users=200)
+    dataset, truth = build(world)
+    names = np.array(truth.item_keys)[truth.shelf.fresh].tolist()
+    fresh = torch.from_numpy(dataset.vocabs["target"].ids(names).astype(np.int64))
+    actors, empty = torch.arange(1, 21), Ragged.of([[]] * 20)
+    left = CLOSING - arrival(world)
+    chances = [
+        oracle(truth, dataset.vocabs)
+        .score(
+            Requests(actors, empty, torch.full((20,), CLOSING - times * left)),
+            fresh.expand(20, -1),
+        )
+        .sum()
+        for times in (1, 2, 4)
+    ]
+    assert chances[1] / chances[0] == pytest.approx(0.5, rel=1e-5)
+    assert chances[2] / chances[0] == pytest.approx(0.25, rel=1e-5)
 
 
 def test_a_stranger_gets_everybodys_chances_and_a_reason(shop: tuple[Dataset, Truth]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,9 +15,10 @@ from polyrec.data.vocab import Vocab
 from polyrec.types import Ragged, Requests, TopK
 from polyrec.worlds.people import People, arrival, funnel
 from polyrec.worlds.retail import Retail
-from polyrec.worlds.shelf import F64, Shelf
+from polyrec.worlds.shelf import CLOSING, F64, Shelf
 
 LIMIT = 2 * 2**30  # bytes
+Horizon = Literal["rest", "next"]
 
 
 @dataclass(frozen=True)
@@ -56,21 +58,22 @@ class Truth:
 
 
 class Oracle:
-    """Ranks by the true chance of being clicked next: category's chance times item's share.
+    """Ranks by the true chance of being clicked: the category's chance times the item's share.
 
     A person who is not in the truth gets everybody's chances and `why` 1. `requests.time` says
     whether fresh items are there yet; without it they are.
     """
 
-    def __init__(self, truth: Truth, vocabs: Mapping[str, Vocab]) -> None:
+    def __init__(self, truth: Truth, vocabs: Mapping[str, Vocab], horizon: Horizon) -> None:
         known = truth.interests
         everybody = truth.shelf.chance[None, :]
         rows = _rows(vocabs["actor"], truth.user_keys)
         mixed = np.where((rows >= 0)[:, None], known[rows], everybody)
         self._known = torch.from_numpy(rows >= 0)
         self._mixed = torch.from_numpy(mixed.astype(np.float32))  # [U + 1, C]
-        self._items = _item_vectors(truth, vocabs["target"])  # [2, n + 1, C]
+        self._items = _item_vectors(truth, vocabs["target"])  # [n + 1, 2 C]
         self._arrival = arrival(truth.world)
+        self._horizon = horizon
 
     def recommend(
         self,
@@ -79,35 +82,39 @@ class Oracle:
         exclude: Ragged | None = None,
         among: Tensor | None = None,
     ) -> TopK:
-        """The k items most likely to be clicked next."""
-        era, mixed = self._asked(requests)
-        ids = torch.zeros(len(requests), k, dtype=torch.int64)
-        scores = torch.zeros(len(requests), k)
-        for one in sorted(set(era.tolist())):
-            rows = torch.nonzero(era == one).squeeze(1)
-            barred = None if exclude is None else exclude.select(rows)
-            ids[rows], scores[rows] = index.top(
-                mixed[rows][:, None, :], self._items[one], k, exclude=barred, among=among
-            )
+        """The k items most likely to be clicked."""
+        queries = self._queries(requests)[:, None, :]
+        ids, scores = index.top(queries, self._items, k, exclude=exclude, among=among)
         return TopK(ids, scores, (~self._known[requests.actor]).long())
 
     def score(self, requests: Requests, ids: Tensor) -> Tensor:
-        """[R, M]: the chance that each named item is the next click."""
-        era, mixed = self._asked(requests)
-        return torch.einsum("rc,rmc->rm", mixed, self._items[era[:, None], ids])
+        """[R, M]: the chance that each named item is what will be clicked."""
+        return torch.einsum("rc,rmc->rm", self._queries(requests), self._items[ids])
 
-    def _asked(self, requests: Requests) -> tuple[Tensor, Tensor]:
-        """[R] eras and [R, C] chances of categories."""
+    def _queries(self, requests: Requests) -> Tensor:
+        """[R, 2 C]: chances of categories before fresh items arrive, and after."""
+        mixed, late = self._mixed[requests.actor], self._late(requests)[:, None]
+        return torch.cat([mixed * (1 - late), mixed * late], dim=1)
+
+    def _late(self, requests: Requests) -> Tensor:
+        """[R]: the chance that what is asked for happens after fresh items have arrived."""
         if requests.time is None:
-            era = torch.ones(len(requests), dtype=torch.int64)
-        else:
-            era = (requests.time >= self._arrival).long()
-        return era, self._mixed[requests.actor]
+            return torch.ones(len(requests))
+        if self._horizon == "next":
+            return (requests.time >= self._arrival).float()
+        left = (CLOSING - requests.time).clamp(min=1).double()
+        return ((CLOSING - self._arrival) / left).clamp(0, 1).float()
 
 
-def oracle(truth: Truth, vocabs: Mapping[str, Vocab]) -> Oracle:
-    """The recommender that knows the truth, speaking the ids of a data set's vocabularies."""
-    return Oracle(truth, vocabs)
+def oracle(truth: Truth, vocabs: Mapping[str, Vocab], horizon: Horizon = "rest") -> Oracle:
+    """The recommender that knows the truth, speaking the ids of a data set's vocabularies.
+
+    Args:
+        horizon: "rest" is the ceiling where all later clicks are wanted (a cut of the sequence),
+            "next" where the click at `requests.time` is (leave-one-out). They differ only in
+            worlds with fresh items: a later click may fall on one that is not there yet.
+    """
+    return Oracle(truth, vocabs, horizon)
 
 
 def _rows(vocab: Vocab, keys: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -119,9 +126,12 @@ def _rows(vocab: Vocab, keys: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtyp
 
 
 def _item_vectors(truth: Truth, vocab: Vocab) -> Tensor:
-    """[2, n + 1, C]: an item's share of its category in each era, zero elsewhere."""
+    """[n + 1, 2 C]: an item's share of its category before fresh items arrive, and after."""
     rows = _rows(vocab, truth.item_keys)
     real = np.flatnonzero(rows >= 0)
-    vectors = np.zeros((2, len(rows), truth.world.categories), dtype=np.float32)
-    vectors[:, real, truth.shelf.category[rows[real]]] = truth.shelf.weight[:, rows[real]]
+    size = truth.world.categories
+    vectors = np.zeros((len(rows), 2 * size), dtype=np.float32)
+    category = truth.shelf.category[rows[real]]
+    for era in (0, 1):
+        vectors[real, category + era * size] = truth.shelf.weight[era, rows[real]]
     return torch.from_numpy(vectors)

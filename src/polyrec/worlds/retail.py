@@ -27,7 +27,7 @@ class Retail:
 
     users: int = 4_000  # people
     items: int = 2_000  # articles on the shelves, cold ones included
-    categories: int = 40  # latent interests that exist; every item belongs to one
+    categories: int = 100  # latent interests that exist; every item belongs to one
     interests_low: int = 2  # fewest interests of a person
     interests_high: int = 4  # most interests of a person; low..high are equally likely
     events: float = 24.0  # mean clicks of a person
@@ -117,8 +117,10 @@ def null(world: Retail) -> Retail:
 
 DEFAULT = Retail()
 
-# Small enough that several models train on two cores in about two minutes.
-DEMO = Retail(users=5_000, items=2_400, categories=48, events=26.0, kinds=("click",))
+# Small enough that several models train on two cores in about two minutes. A category holds 20
+# items, so that a list of 50 has room for all that a person may like: one interest is then easy
+# for every model, and several are not.
+DEMO = Retail(users=5_000, items=2_400, categories=120, events=26.0, fresh=0.0, kinds=("click",))
 
 TINY = Retail(users=300, items=160, categories=8, events=16.0, brands=12, dim=8)
 
