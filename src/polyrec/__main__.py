@@ -1,0 +1,5 @@
+"""`python -m polyrec` is `polyrec`."""
+
+from polyrec.cli import main
+
+main()
