@@ -15,7 +15,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -120,8 +120,8 @@ class Run:
             os.fsync(file.fileno())
             return os.fstat(file.fileno()).st_size
 
-    def cut_log(self, size: int, kinds: Set[str]) -> None:
-        """Drops lines of these kinds after `size` bytes, so that a resumed run repeats nothing.
+    def cut_log(self, size: int, drop: Callable[[Mapping[str, JSON]], bool]) -> None:
+        """Drops lines after `size` bytes that a resumed run will write again.
 
         Raises:
             ValueError: the log is shorter than that.
@@ -133,7 +133,7 @@ class Run:
                 "the log was changed; restore it from a copy"
             )
         whole = text[size : text.rfind(b"\n") + 1].splitlines()
-        kept = [line for line in whole if json.loads(line).get("kind") not in kinds]
+        kept = [line for line in whole if not drop(json.loads(line))]
         with writing(self.path / LOG) as beside:
             beside.write_bytes(b"\n".join([text[:size].rstrip(b"\n"), *kept, b""]) if text else b"")
 

@@ -379,3 +379,12 @@ def test_tensorboard_follows_the_log_or_names_the_extra(tmp_path: Path) -> None:
         assert board.follow() == len(run.lines())
         assert board.follow() == 0
         assert list((tmp_path / "board").iterdir())
+
+
+def test_what_was_read_after_the_checkpoint_stays_on_record(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run")
+    fit(Model(), [stage(4)], evaluate, Progress(), run)
+    run.log("read", {"part": "valid", "step": 4, "purpose": "select"})
+    run.log("read", {"part": "test", "step": 4, "purpose": "report"})
+    fit(Model(), [stage(6)], evaluate, Progress(), run)
+    assert [line["part"] for line in run.lines("read")] == ["test"]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from polyrec.run import Run
 from polyrec.train.checkpoint import Memory, Meta, Shelf
-from polyrec.train.record import OWN_KINDS, Interrupted, Tick
+from polyrec.train.record import Interrupted, Tick, comes_again
 from polyrec.train.schedule import best
 from polyrec.train.site import Fit, Site, log_save
 from polyrec.train.stage import Stage, changes, describe
@@ -61,7 +61,7 @@ def resume(fit: Fit) -> tuple[int, Checkpoint | None]:
     fit.window.sums.update(meta["window"]["sums"])
     fit.window.counts.update(meta["window"]["counts"])
     if journal.run is not None:
-        journal.run.cut_log(meta["log_bytes"], OWN_KINDS)
+        journal.run.cut_log(meta["log_bytes"], comes_again)
     at = names.index(meta["stage"])
     return (at + 1, None) if meta["done"] else (at, (tensors, meta))
 

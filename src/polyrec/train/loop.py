@@ -199,7 +199,7 @@ def _hooks(site: Site) -> None:
     seed_forward(fit.model, progress.seed_of("hooks"))
     with torch.no_grad():
         for hook in due:
-            fit.journal.line(hook.name, progress, dict(hook.do(progress) or {}))
+            fit.journal.line("refresh", progress, {"name": hook.name, **(hook.do(progress) or {})})
     fit.model.train()
 
 

@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from polyrec.run import Run
 from polyrec.types import Objective, Progress
 
-# What the loop itself writes: lines after the checkpoint come again when a run is resumed.
-OWN_KINDS = frozenset({"train", "eval", "save", "refresh", "stop"})
 Groups = Mapping[str, Sequence[nn.Parameter]]
 Mark = tuple[nn.Parameter, Tensor | None, Tensor]  # weight, touched rows, their values before
 
@@ -96,6 +94,15 @@ class Journal:
     def size(self) -> int:
         """Bytes of the log."""
         return self.run.log_size() if self.run is not None else 0
+
+
+def comes_again(line: Mapping[str, Any]) -> bool:
+    """Whether a resumed run writes this line anew: what the loop and its evaluations write.
+
+    Other readings of valid or test stay, and so do resumes and losses that were not finite.
+    """
+    own = line.get("kind") in ("train", "eval", "save", "refresh", "stop")
+    return own or (line.get("kind") == "read" and line.get("purpose") == "select")
 
 
 @dataclass

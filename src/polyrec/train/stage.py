@@ -60,7 +60,7 @@ class Patience:
 class Hook:
     """What happens now and then before a step, in eval mode and without gradient.
 
-    It runs before steps 0, span, 2 span, ...; what it returns is logged under its name.
+    It runs before steps 0, span, 2 span, ...; what it returns is logged, kind `refresh`.
     """
 
     span: Span
