@@ -44,6 +44,11 @@ class Fallback:
         found = self.inner.pool(requests, k, exclude, among)
         return filled(found, without_history(requests), self.popular, exclude, among)
 
+    def ranks(self, requests: Requests, truth: Ragged, exclude: Ragged | None = None) -> Tensor:
+        """[sum]: the inner places, and those by popularity where there is no history."""
+        found = self.inner.ranks(requests, truth, exclude)
+        return placed(found, without_history(requests), self.popular, truth, exclude)
+
     def score(self, requests: Requests, ids: Tensor) -> Tensor:
         """[R, M]: the inner scores, and popularity where there is no history."""
         scores = self.inner.score(requests, ids)
@@ -71,3 +76,19 @@ def filled(
         ask = torch.ones(len(rows), 1, 1)
         ids[rows], scores[rows] = index.top(ask, every, ids.shape[1], ban, among)
     return TopK(ids, scores, why)
+
+
+def placed(
+    found: Tensor, bare: Tensor, popular: Tensor | None, truth: Ragged, exclude: Ragged | None
+) -> Tensor:
+    """`found` [sum] with places by popularity in the rows `bare` [R]; 0 without a popularity."""
+    if not bool(bare.any()):
+        return found
+    rows = bare.nonzero()[:, 0]
+    out, mine = found.clone(), bare[truth.row]
+    out[mine] = 0
+    if popular is not None:
+        ban = None if exclude is None else exclude.select(rows)
+        ask = torch.ones(len(rows), 1, 1)
+        out[mine] = index.ranks(ask, popular[:, None], truth.select(rows), ban)
+    return out

@@ -31,6 +31,10 @@ class Pooling(Recommender, Protocol):
         """The union of each interest's best k, best first, without repeats: [R, up to K k]."""
         ...
 
+    def ranks(self, requests: Requests, truth: Ragged, exclude: Ragged | None = None) -> Tensor:
+        """[sum]: the place of each wanted item among all; 0 = never listed."""
+        ...
+
 
 @contextmanager
 def answering(model: object) -> Iterator[None]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from polyrec import index
 from polyrec.models import popularity
 from polyrec.nn import known
-from polyrec.recommend.fallback import filled
+from polyrec.recommend.fallback import filled, placed
 from polyrec.recommend.parts import AT_ONCE, answering, in_parts, parts, without_history
 from polyrec.types import NOTHING, Ragged, Requests, Retriever, TopK
 
@@ -82,6 +82,20 @@ class Retrieve:
 
         found = self._answered(in_parts(best, requests, exclude))
         return filled(found, without_history(requests), self.popular, exclude, among)
+
+    def ranks(self, requests: Requests, truth: Ragged, exclude: Ragged | None = None) -> Tensor:
+        """[sum]: the place at which `recommend` would list each wanted item; 0 = never."""
+        found = []
+        for part, rows in parts(requests):
+            wanted = truth.select(rows)
+            ban = None if exclude is None else exclude.select(rows)
+            if self.vectors is None:
+                block, budget = self._block(part), self.budget_mb
+                found.append(index.ranks_scores(block, len(part), wanted, ban, budget_mb=budget))
+            else:
+                found.append(index.ranks(self._queries(part), self.vectors, wanted, ban))
+        bare = without_history(requests)
+        return placed(torch.cat(found), bare, self.popular, truth, exclude)
 
     def score(self, requests: Requests, ids: Tensor) -> Tensor:
         """[R, M]: the score of given candidates; -inf for id 0."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -32,10 +34,7 @@ class Score:
         """The k best of each request; id 0 and -inf where fewer are left."""
 
         def best(part: Requests, ban: Ragged | None) -> tuple[Tensor, Tensor]:
-            def block(rows: slice) -> Tensor:
-                with answering(self.scorer):
-                    return self.scorer.scores(part.select(torch.arange(rows.start, rows.stop)))
-
+            block = self._block(part)
             return index.top_scores(block, len(part), k, ban, among, self.budget_mb)
 
         ids, scores = in_parts(best, requests, exclude)
@@ -50,6 +49,26 @@ class Score:
     ) -> TopK:
         """One list a request: the best k themselves."""
         return self.recommend(requests, k, exclude, among)
+
+    def ranks(self, requests: Requests, truth: Ragged, exclude: Ragged | None = None) -> Tensor:
+        """[sum]: the place at which `recommend` would list each wanted item; 0 = never."""
+        found = []
+        for part, rows in parts(requests):
+            ban = None if exclude is None else exclude.select(rows)
+            block, wanted = self._block(part), truth.select(rows)
+            found.append(
+                index.ranks_scores(block, len(part), wanted, ban, budget_mb=self.budget_mb)
+            )
+        return torch.cat(found)
+
+    def _block(self, requests: Requests) -> Callable[[slice], Tensor]:
+        """[rows, n + 1]: the scores of some of the requests."""
+
+        def block(rows: slice) -> Tensor:
+            with answering(self.scorer):
+                return self.scorer.scores(requests.select(torch.arange(rows.start, rows.stop)))
+
+        return block
 
     def score(self, requests: Requests, ids: Tensor) -> Tensor:
         """[R, M]: the score of given candidates; -inf for id 0."""
