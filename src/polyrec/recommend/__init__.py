@@ -11,8 +11,16 @@ from polyrec.recommend.parts import NO_HISTORY, WHY, Pooling
 from polyrec.recommend.retrieve import Retrieve
 from polyrec.recommend.score import Score
 
+RECOMMENDERS = {
+    "retrieve": Retrieve,
+    "score": Score,
+    "diverse": Diverse,
+    "fallback": Fallback,
+}
+
 __all__ = [
     "NO_HISTORY",
+    "RECOMMENDERS",
     "WHY",
     "Diverse",
     "Fallback",
