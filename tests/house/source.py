@@ -38,6 +38,7 @@ LAYER = {
     "serve": 11,
     "cluster": 11,
     "cli": 12,
+    "__main__": 13,
 }
 
 

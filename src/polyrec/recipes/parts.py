@@ -225,7 +225,9 @@ class Judge:
             counts=facts.counts,
             categories=groups,
             activity=torch.from_numpy(self.split.train.lengths.astype("int64")),
-            ranks="full",
+            # a spread list depends on its length: asking for one place more would change it
+            ties="skip" if self.settings.diversity else "count",
+            ranks="none" if self.settings.diversity else "full",
             part=part,
             data=questions.hash[:12],
             split=str(self.split.how.get("how", "")),
