@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -149,6 +150,14 @@ def test_labels_are_averaged_over_the_task_space() -> None:
     logit = model.logits(rows).logits["buy"][inside]
     wanted = label_loss(logit, rows.labels["buy"][inside]).mean()
     assert losses.values["buy"].item() == pytest.approx(wanted.item(), rel=1e-6)
+
+
+def test_chance_of_labels_is_the_entropy_of_their_rate() -> None:
+    rows, progress = LabelStream(rows=40).batch(1, 0, 0), Progress()
+    Answer({"click": label_loss})(Model(), rows, progress)
+    rate = float(rows.labels["click"].mean())
+    entropy = -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
+    assert progress.noted()["chance/click"] == pytest.approx(entropy, rel=1e-5)
 
 
 def test_a_task_without_a_valid_row_is_absent() -> None:

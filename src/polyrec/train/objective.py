@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -144,6 +145,8 @@ class Answer:
             share = progress.ranks.share(weight)
             if total > 0:
                 values[task] = (weight * loss(logit, label)).sum() / total * share
+                if label.ndim == 1:
+                    progress.note(f"chance/{task}", partial(_base_rate_loss, loss, label, weight))
         return Losses(values, answers.meet, answers.extra)
 
     def logits(self, model: nn.Module, batch: LabelBatch, progress: Progress) -> Tensor:
@@ -173,6 +176,13 @@ class Vary:
         """Those of the objective that holds now; None where it has none."""
         seen = getattr(self.make(progress), "logits", None)
         return None if seen is None else cast(Tensor, seen(model, batch, progress))
+
+
+@torch.no_grad()
+def _base_rate_loss(loss: LabelLoss, label: Tensor, weight: Tensor) -> Tensor:
+    """The loss of a model that answers every row with the batch's own rate."""
+    rate = ((weight * label).sum() / weight.sum()).clamp(1e-6, 1 - 1e-6)
+    return (weight * loss(torch.logit(rate).expand_as(label), label)).sum() / weight.sum()
 
 
 def _rows(table: Tensor, places: Tensor) -> Tensor:
