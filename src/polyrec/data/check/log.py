@@ -39,7 +39,7 @@ def ties(dataset: Dataset, told: bool = True) -> Finding:
         return Finding("D9", "PASS", "no actor has three events")
     share = float((events.time[ends - 1] == events.time[ends - 2]).mean())
     what = f"{share:.1%} of actors have equal times at the valid/test cut"
-    return graded("D9", share, (0.01, 2.0 if told else 0.2), what + ": say --ties shuffle or file")
+    return graded("D9", share, (0.01, 2.0 if told else 0.2), what + ": --ties says how they break")
 
 
 def sizes(dataset: Dataset) -> Finding:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from polyrec.data import events, filters
-from polyrec.data.events import Dataset, Log, Source
+from polyrec.data.events import JSON, Dataset, Log, Source
 from polyrec.data.readers.columns.keys import keys
 from polyrec.data.readers.columns.mapping import Mapping, condition
 from polyrec.data.readers.columns.numbers import finite, labels, whole
@@ -48,35 +48,43 @@ def assemble(draft: Draft) -> Dataset:
         ValueError: bad rows beyond what `bad_rows` allows, and whatever a column may have.
         MemoryError: the estimate passes the budget.
     """
-    rows, options = draft.rows, draft.options
-    within(options, BYTES_AN_EVENT * rows.count, rows.name)
-    columns = _Columns(draft)
+    within(draft.options, BYTES_AN_EVENT * draft.rows.count, draft.rows.name)
+    log, clock, notes = _settled(draft)
+    source = _source(draft, notes)
+    order = draft.order if draft.options.order == "auto" else draft.options.order
+    dataset = events.build(log, source, order, tables=draft.tables)
+    if not clock:
+        dataset = replace(dataset, events=replace(dataset.events, clock=False))
+    return _positive(dataset, draft)
+
+
+def _settled(draft: Draft) -> tuple[Log, bool, list[str]]:
+    """The columns without bad rows, whether there is a clock, and what was noticed."""
+    rows, columns = draft.rows, _Columns(draft)
     log, clock, notes = columns.read()
-    bad, dropped = columns.faults.settle(_left(options, rows))
-    keep = _kept(rows.count, bad)
-    if not keep.all():
-        log = _rows_of(log, keep)
+    bad, dropped = columns.faults.settle(_left(draft.options, rows))
+    if len(bad):
+        log = _rows_of(log, _kept(rows.count, bad))
     if not len(log.actor):
         raise fault(
             rows.name,
             f"all {rows.count} rows are left out ({'; '.join(dropped)})",
             "at least one event is needed",
-            "loosen the condition that removed most",
+            "fix the rows",
         )
-    notes += dropped
-    said = (*rows.notes, *draft.notes, *notes)
-    source = Source(
+    return log, clock, notes + dropped
+
+
+def _source(draft: Draft, notes: list[str]) -> Source:
+    rows = draft.rows
+    said = dict.fromkeys((*rows.notes, *draft.notes, *notes))
+    return Source(
         name=rows.name,
         sha256=dict(draft.sha256) or {rows.name: rows.sha256},
         reader=draft.reader,
-        options={"mapping": _told(draft.mapping), **options.told()},  # type: ignore[dict-item]
-        notes=tuple(dict.fromkeys(said)),
+        options={"mapping": _told(draft.mapping), **draft.options.told()},
+        notes=tuple(said),
     )
-    order = draft.order if options.order == "auto" else options.order
-    dataset = events.build(log, source, order, tables=draft.tables)
-    if not clock:
-        dataset = replace(dataset, events=replace(dataset.events, clock=False))
-    return _positive(dataset, draft)
 
 
 class _Columns:
@@ -201,8 +209,8 @@ def _rows_of(log: Log, keep: np.ndarray) -> Log:
     )
 
 
-def _told(mapping: Mapping) -> dict[str, object]:
-    out: dict[str, object] = dict(mapping.roles)
+def _told(mapping: Mapping) -> JSON:
+    out: dict[str, JSON] = dict(mapping.roles)
     if mapping.labels:
         out["label"] = list(mapping.labels)
     return out | dict(mapping.extra)

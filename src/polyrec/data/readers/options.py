@@ -8,6 +8,8 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from polyrec.data.events import JSON
+
 Unit = Literal["auto", "s", "ms", "us", "ns", "iso", "order"]
 Order = Literal["auto", "frequency", "first", "given"]
 UNITS = ("auto", "s", "ms", "us", "ns", "iso", "order")
@@ -70,10 +72,15 @@ class ReadOptions:
         allowed(self.bad_rows, 0)
         _check_encoding(self.encoding)
 
-    def told(self) -> dict[str, object]:
+    def told(self) -> dict[str, JSON]:
         """The options that differ from the defaults, as JSON values: kept with the data set."""
         mine, plain = asdict(self), asdict(ReadOptions())
-        return {name: value for name, value in mine.items() if value != plain[name]}
+        return {name: _plain(value) for name, value in mine.items() if value != plain[name]}
+
+
+def _plain(value: JSON | tuple[object, ...]) -> JSON:
+    """Tuples become lists, as JSON has them."""
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value  # type: ignore[arg-type]
 
 
 def _one_of(flag: str, value: str, known: tuple[str, ...]) -> None:

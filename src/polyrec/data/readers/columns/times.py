@@ -117,7 +117,7 @@ class _Reader:
             missing |= zero
         kept = values[~missing]
         if not len(kept):
-            return Times(np.zeros(len(values), np.int64), True, "s")
+            return Times(np.full(len(values), EARLIEST), True, "s")
         unit: str = self.options.time_unit
         unit = self._unit(kept, values, missing) if unit == "auto" else unit
         if unit == "order":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -130,8 +131,10 @@ def _names(text: Text) -> list[str]:
 def _json_rows(text: Text, names: list[str], options: ReadOptions) -> Rows:
     """The good path is Arrow's; a file it refuses is walked through line by line."""
     lines = text.lines - text.data.count(b"\n\n")
+    _, first = next(_records(text))
+    assert isinstance(first, dict), "its names were read"
     try:
-        schema = pa.schema([(name, pa.string()) for name in names])
+        schema = pa.schema([(name, _type(first.get(name))) for name in names])
         table = _read_json(text, schema)
         if table.num_rows != lines or any(table[n].null_count for n in table.column_names):
             table = None
@@ -144,6 +147,11 @@ def _json_rows(text: Text, names: list[str], options: ReadOptions) -> Rows:
             text.name, columns, lines, place, lambda row: row + 1, text.sha256, notes=text.notes
         )
     return _slow_json(text, names, options)
+
+
+def _type(value: object) -> pa.DataType:
+    kinds = {int: pa.int64(), float: pa.float64()}
+    return kinds.get(type(value), pa.string())
 
 
 def _read_json(text: Text, schema: pa.Schema) -> pa.Table:
@@ -209,7 +217,7 @@ def _records(
     text: Text, broken: list[tuple[int, str]] | None = None
 ) -> Iterator[tuple[int, object]]:
     """(line, record) of every line that is JSON; what is not goes to `broken`, or is raised."""
-    for number, line in enumerate(text.data.split(b"\n"), 1):
+    for number, line in enumerate(io.BytesIO(text.data), 1):
         if not line.strip():
             continue
         try:

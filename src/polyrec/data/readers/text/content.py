@@ -10,6 +10,7 @@ import bz2
 import codecs
 import gzip
 import hashlib
+import io
 import re
 import zlib
 from collections.abc import Iterator
@@ -73,7 +74,10 @@ def open_text(path: Path, options: ReadOptions) -> Text:
     before = path.stat()
     if before.st_size == 0:
         raise empty(path)
-    raw = b"".join(_blocks(path, options))
+    whole = io.BytesIO()
+    for block in _blocks(path, options):
+        whole.write(block)
+    raw = whole.getvalue()
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise fault(
@@ -161,7 +165,7 @@ def _blocks(path: Path, options: ReadOptions) -> Iterator[bytes]:
             while block := _read(stream):
                 done += len(block)
                 rows += block.count(b"\n")
-                within(options, 2 * done, path.name)
+                within(options, 3 * done, path.name)
                 yield block
     except (EOFError, OSError, zlib.error, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:

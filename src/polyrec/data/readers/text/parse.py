@@ -8,6 +8,7 @@ second, slow pass, which runs only when something is wrong.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,7 +37,7 @@ def parse(
         ValueError: no rows, a row with too few or too many fields, a quote never closed.
     """
     body = _Body(text, shape)
-    if not body.data.strip(b"\n"):
+    if body.empty:
         raise fault(
             f"{text.name}:{shape.first}",
             f"0 rows after the header ({shown(', '.join(shape.names))})",
@@ -57,7 +58,7 @@ def parse(
         columns=columns,
         count=table.num_rows,
         place=place,
-        line=body.line,
+        line=body.line if body.winding else lambda row: shape.first + row,  # frees the text
         sha256=text.sha256,
         left_out=len(ragged),
         notes=tuple(notes),
@@ -115,8 +116,10 @@ def _settle_ragged(body: _Body, ragged: list[int], options: ReadOptions) -> list
     faults = Faults(lambda row: f"{body.text.name}:{lines[row]}", total)
     rows = np.array([row for row, _, _ in found], np.int64)
 
+    named = "the header has" if body.shape.first > 1 else "every row must have"
+
     def say(row: int) -> str:
-        return f"{fields[row]} fields, the header has {wide}"
+        return f"{fields[row]} fields, {named} {wide}"
 
     remedy = "quote the text or --bad-rows skip:N"
     faults.add(Fault("wrong number of fields", rows, 0, say, "every row has the same", remedy))
@@ -133,9 +136,22 @@ class _Body:
     ragged: bool = False
     lines_of: np.ndarray | None = field(default=None)
 
-    @cached_property
-    def data(self) -> bytes:
-        return self.text.data[self.shape.body :] if self.shape.body else self.text.data
+    @property
+    def view(self) -> memoryview:
+        """The rows' bytes, not copied."""
+        return memoryview(self.text.data)[self.shape.body :]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing stands after the header."""
+        return not self.text.data[self.shape.body : self.shape.body + 4096].strip(b"\n") and not (
+            bytes(self.view).strip(b"\n")
+        )
+
+    @property
+    def winding(self) -> bool:
+        """Whether rows and lines may part: blank lines, rows left out, line ends in quotes."""
+        return bool(self.ragged or self.blank or self.quoted)
 
     @property
     def sep(self) -> str:
@@ -144,34 +160,39 @@ class _Body:
     @property
     def arrow(self) -> pa.Buffer:
         if self.shape.sep == "::":
-            return pa.py_buffer(self.data.replace(b"::", UNIT_SEPARATOR.encode()))
-        return pa.py_buffer(self.data)
+            return pa.py_buffer(bytes(self.view).replace(b"::", UNIT_SEPARATOR.encode()))
+        return pa.py_buffer(self.view)
 
     @cached_property
     def quoted(self) -> bool:
         quote = self.shape.quote.encode()
-        return bool(quote) and self.shape.sep != "::" and quote in self.data
+        return bool(quote) and self.shape.sep != "::" and self._has(quote)
 
     @cached_property
     def blank(self) -> int:
         """Blank lines among the rows (not the end of the last line)."""
-        if b"\n\n" not in self.data and not self.data.startswith(b"\n"):
+        if not self._has(b"\n\n") and bytes(self.view[:1]) != b"\n":
             return 0
-        ends = np.frombuffer(self.data, np.uint8) == 10
+        ends = np.frombuffer(self.view, np.uint8) == 10
         return int(ends[0]) + int((ends[1:] & ends[:-1]).sum())
 
     @cached_property
     def rows(self) -> int:
         """Lines that are not blank."""
-        lines = self.data.count(b"\n") + (not self.data.endswith(b"\n"))
+        text, body = self.text.data, self.shape.body
+        lines = text.count(b"\n", body) + (not text.endswith(b"\n"))
         return lines - self.blank
+
+    def _has(self, piece: bytes) -> bool:
+        return self.text.data.find(piece, self.shape.body) >= 0
 
     def check_quotes(self, rows: int) -> None:
         """Walks through the records strictly where counts leave room for a broken quote."""
         if not self.quoted:
             return
-        even = self.data.count(self.shape.quote.encode()) % 2 == 0
-        if rows == self.rows and even:
+        quote = self.shape.quote.encode()
+        even = self.text.data.count(quote, self.shape.body) % 2 == 0
+        if rows == self.rows and even and not self._inner(quote):
             return
         found = sum(1 for _ in self.records())
         if 0 <= rows != found:
@@ -182,9 +203,14 @@ class _Body:
                 "--quote none if quotes are ordinary text here",
             )
 
+    def _inner(self, quote: bytes) -> bool:
+        """Whether some quote stands between two characters of a field."""
+        outer = b"[^" + re.escape(quote) + re.escape(self.sep.encode()) + b"\n]"
+        return re.search(outer + re.escape(quote) + outer, self.view) is not None
+
     def line(self, row: int) -> int:
         """The line of the file on which row `row` of the kept rows starts."""
-        if not self.ragged and not self.blank and not self.quoted:
+        if not self.winding:
             return self.shape.first + row
         if self.lines_of is None:
             wide = len(self.shape.names)
@@ -194,7 +220,7 @@ class _Body:
 
     def records(self) -> Iterator[tuple[int, int, list[str]]]:
         """(record, line, fields) of every record, strictly by RFC 4180."""
-        lines = self.data.decode().split("\n")
+        lines = bytes(self.view).decode().split("\n")
         if self.shape.sep == "::" or not self.quoted:
             found = (
                 (self.shape.first + i, line.split(self.shape.sep))
