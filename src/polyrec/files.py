@@ -40,6 +40,7 @@ def writing_folder(path: Path) -> Iterator[Path]:
         raise FileExistsError(f"{path} exists already: name another folder, or remove it first")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    beside.chmod(path.parent.stat().st_mode & 0o777)  # mkdtemp's own is for one person alone
     try:
         yield beside
         os.replace(beside, path)

@@ -134,8 +134,9 @@ class Run:
             )
         whole = text[size : text.rfind(b"\n") + 1].splitlines()
         kept = [line for line in whole if not drop(json.loads(line))]
+        before = [text[:size].rstrip(b"\n")] if size else []
         with writing(self.path / LOG) as beside:
-            beside.write_bytes(b"\n".join([text[:size].rstrip(b"\n"), *kept, b""]) if text else b"")
+            beside.write_bytes(b"\n".join([*before, *kept, b""]))
 
     @cached_property
     def _appendable(self) -> bool:

@@ -1,12 +1,14 @@
 """The command line: verbs in modules of their own, what they need imported when they run.
 
 Exit codes: 0 done, 2 bad input (one line on stderr), 1 a fault of ours (Python's traceback), 3 a
-failed gate. POLYREC_DEBUG=1 shows where a refusal comes from.
+failed gate, 130 interrupted (a run says how to go on). POLYREC_DEBUG=1 shows where a refusal comes
+from.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -35,11 +37,13 @@ app.add_typer(show.metrics, name="metrics", help="What a metric means.")
 # typer carries its own copy of click; the error that all usage errors share is named by no
 # public module, but is a parent of a public one.
 _USAGE: type[Exception] = typer.BadParameter.__mro__[2]
+BAD_INPUT, INTERRUPTED = 2, 130
 _BAD_INPUT = (ValueError, KeyError, FileNotFoundError, FileExistsError, MemoryError, OSError)
 
 
 def main() -> None:
     """The entry point of `polyrec`."""
+    signal.signal(signal.SIGTERM, _stop)
     sys.exit(status(sys.argv[1:]))
 
 
@@ -47,14 +51,17 @@ def status(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code; speaks on stderr when it is not 0."""
     command = typer.main.get_command(app)
     try:
-        returned = command.main(list(arguments), prog_name="polyrec", standalone_mode=False)
-        return int(returned or 0)
+        with command.make_context("polyrec", list(arguments)) as context:
+            command.invoke(context)
+        return 0
+    except typer.Exit as done:
+        return int(done.exit_code)
     except _USAGE as error:
         return _refuse(_usage(error))
     except typer.Abort:
         return _refuse("stopped")
-    except KeyboardInterrupt:
-        return _refuse("interrupted; what was saved stays: `polyrec run --resume RUN` goes on")
+    except KeyboardInterrupt as stop:
+        return _refuse(str(stop) or "interrupted", INTERRUPTED)
     except _BAD_INPUT as error:
         if os.environ.get("POLYREC_DEBUG"):
             raise
@@ -71,6 +78,11 @@ def _one_line(error: BaseException) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
-def _refuse(text: str) -> int:
+def _refuse(text: str, code: int = BAD_INPUT) -> int:
     sys.stderr.write(f"polyrec: {text}\n")
-    return 2
+    return code
+
+
+def _stop(number: int, frame: object) -> None:
+    """What SIGTERM does outside of training, which has its own way to stop after a step."""
+    raise KeyboardInterrupt

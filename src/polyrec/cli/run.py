@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -44,11 +45,15 @@ def run(
     say = Say(as_json)
     flags = list(settings or [])
     if resume is not None:
-        _only_flags(flags, variant, data, config)
+        given: dict[str, object] = {"--variant": variant, "--data": data, "--config": config}
+        given |= {"--seeds": seeds != 1, "--out": out != Path("runs")}
+        _only_flags(flags, given)
         outcomes = [experiment.resume(resume, flags, from_stage, say)]
     else:
         if not flags or "=" in flags[0]:
             raise ValueError("which recipe? write `polyrec run RECIPE`; `polyrec list` names them")
+        if from_stage is not None:
+            raise ValueError(f"--from {from_stage} goes with --resume RUN: name the run")
         if data is not None:
             flags.append(f"data={data}")
         order = experiment.Order(flags[0], variant, config, tuple(flags[1:]), out)
@@ -56,10 +61,8 @@ def run(
     say.result(experiment.as_json(outcomes))
 
 
-def _only_flags(
-    flags: list[str], variant: str | None, data: str | None, config: Path | None
-) -> None:
-    given = [n for n, v in (("--variant", variant), ("--data", data), ("--config", config)) if v]
+def _only_flags(flags: list[str], named: Mapping[str, object]) -> None:
+    given = [name for name, value in named.items() if value]
     if given or (flags and "=" not in flags[0]):
         what = given[0] if given else flags[0]
         raise ValueError(

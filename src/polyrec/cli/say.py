@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -43,9 +44,18 @@ class Say:
     def result(self, value: Mapping[str, Any]) -> None:
         """The last line of --json."""
         if self.as_json:
-            print(json.dumps(value, sort_keys=True), flush=True)
+            print(json.dumps(_finite(value), sort_keys=True, allow_nan=False), flush=True)
 
     def _end_live(self) -> None:
         if self._live:
             sys.stdout.write("\n")
             self._live = False
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: what could not be measured is null."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

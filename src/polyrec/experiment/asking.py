@@ -14,7 +14,7 @@ from polyrec import evaluate
 from polyrec.data import Facts
 from polyrec.evaluate import Report
 from polyrec.experiment.running import Watch
-from polyrec.experiment.stored import Stored, stored
+from polyrec.experiment.stored import Stored, read_report_json, stored, values
 from polyrec.metrics import RANKING, Catalogue
 from polyrec.recipes import chosen, near
 from polyrec.recipes import parts as retrieval
@@ -53,7 +53,7 @@ def judge(path: Path, how: Verdict, watch: Watch) -> dict[str, Any]:
     if how.part not in ("valid", "test"):
         raise ValueError(f"--part {how.part!r}: must be valid or test")
     told = stored(path)
-    held = evaluate.load(path / "values" / f"{how.part}.parquet")
+    held = evaluate.load(values(told.run, how.part))
     facts = told.facts()
     longest = held.evidence.lists.ids.shape[1]
     if how.again or max(how.k, default=0) > longest:
@@ -71,10 +71,12 @@ def judge(path: Path, how: Verdict, watch: Watch) -> dict[str, Any]:
 
 
 def recommend(path: Path, wish: Wish, watch: Watch) -> dict[str, Any]:
-    """The k best items for a history, by the ids of the log.
+    """The k best items for a history, by the ids of the log; a bare history gets popular ones.
+
+    What was left out when the run was measured is left out here too.
 
     Raises:
-        ValueError: the history is empty or names items that the run does not know.
+        ValueError: the history names items that the run does not know, or k exceeds them all.
     """
     told = stored(path)
     config = told.config
@@ -88,15 +90,15 @@ def recommend(path: Path, wish: Wish, watch: Watch) -> dict[str, Any]:
         raise ValueError(f"--k {wish.k}: the run knows {facts.items:,} items; ask for fewer")
     history = Ragged.of([ids])
     requests = Requests(actor=torch.zeros(1, dtype=torch.int64), history=history)
-    seen = history if wish.exclude_seen else None
+    seen = history if wish.exclude_seen or config.exclude == "history" else None
     answer = rec.recommend(requests, wish.k, exclude=seen)
     listed = [
         {"id": facts.vocabs["target"].key(item), "score": score}
         for item, score in zip(answer.ids[0].tolist(), answer.scores[0].tolist(), strict=True)
         if item
     ]
-    why = WHY.get(int(answer.why[0]), "")
-    if why:
+    why = WHY[int(answer.why[0])]
+    if int(answer.why[0]):
         watch.line(f"({why})")
     width = max((len(str(entry["id"])) for entry in listed), default=2)
     for place, entry in enumerate(listed, 1):
@@ -116,24 +118,24 @@ def _asked_anew(told: Stored, how: Verdict) -> Report:
     plan = told.recipe.plan(config, split, model)
     told.run.log("read", {"part": how.part, "purpose": "judge again"})
     rec = told.recipe.serve(config, model, split.facts)
-    step = told.run.read_json("report.json")["step"]
+    step = read_report_json(told.path)["step"]
     return plan.judge(rec, how.part, f"step {step:,}, best on valid")
 
 
 def _told(one: Report, how: Verdict, dialect: str, watch: Watch) -> dict[str, Any]:
     """Prints one judged report and returns its values by name."""
     watch.line(evaluate.table(one, dialect))
-    values = dict(one.values)
+    told = dict(one.values)
     if how.candidates != "full":
-        values = _sampled(one, how.candidates)
-        for name, value in values.items():
+        told = _sampled(one, how.candidates)
+        for name, value in told.items():
             watch.line(f"{name}  {value.value:.4f} [{value.low:.4f}, {value.high:.4f}]")
     for slicing in how.slices:
         known = chosen({**one.slices, "none": {}}, slicing, "slicing")
-        for metric in values if known else ():
+        for metric in told if known else ():
             watch.line(_slice_lines(one, slicing, metric))
     prefix = f"{dialect}:" if dialect else ""
-    return {prefix + name: value.to_json() for name, value in values.items()}
+    return {prefix + name: value.to_json() for name, value in told.items()}
 
 
 def _sampled(one: Report, candidates: str) -> dict[str, evaluate.Value]:
@@ -155,8 +157,6 @@ def _slice_lines(one: Report, slicing: str, metric: str) -> str:
 
 def _known(facts: Facts, history: Sequence[str], path: Path) -> list[int]:
     """Ids of external keys."""
-    if not history:
-        raise ValueError("--history is empty: name items in time order, comma-separated")
     vocab = facts.vocabs["target"]
     ids = [int(i) for i in vocab.ids(history)]
     unknown = [key for key, found in zip(history, ids, strict=True) if not found]

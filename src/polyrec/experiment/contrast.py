@@ -9,7 +9,7 @@ from typing import Any
 from polyrec import evaluate, report
 from polyrec.evaluate import Report
 from polyrec.experiment.running import Watch
-from polyrec.experiment.stored import siblings, stored
+from polyrec.experiment.stored import siblings, stored, values
 from polyrec.report import ComparisonPage, Versus
 from polyrec.trust import Comparison, compare, family
 
@@ -54,8 +54,7 @@ def contrast(a: Path, b: Path, how: Contrast, watch: Watch) -> dict[str, Any]:
 
 
 def _report(path: Path) -> Report:
-    stored(path)  # says what is missing before the file is opened
-    return evaluate.load(path / "values" / "test.parquet")
+    return evaluate.load(values(stored(path).run, "test"))
 
 
 def _plain(one: Comparison) -> dict[str, Any]:

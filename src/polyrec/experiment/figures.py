@@ -60,7 +60,10 @@ def before(split: Split, config: Any) -> Iterator[str]:
 
 
 def judge(of: Trained, progress: Progress) -> Judged:
-    """Reads test once, puts baselines and the ceiling beside it, and writes everything down."""
+    """Reads test once, puts baselines and the ceiling beside it, and writes everything down.
+
+    The best weights answer for both parts; the last ones, where they are others, for valid alone.
+    """
     top = best(progress, of.config.select_by) if progress.metrics else None
     step = top.step if top else progress.step
     checkpoint = f"step {step:,}, " + ("best on valid" if top else "closed form")
@@ -69,7 +72,7 @@ def judge(of: Trained, progress: Progress) -> Judged:
     for part in ("valid", "test"):
         of.run.log("read", {"part": part, "step": step, "purpose": "report"})
         reports[part] = of.plan.judge(own, part, checkpoint)
-        evaluate.save(reports[part], of.run.path / "values", part)
+        evaluate.save(reports[part], of.run.path, f"{part}@{step}")
     oracle = of.recipe.ceiling(of.config, of.split)
     judged = Judged(
         test=reports["test"],
@@ -78,7 +81,7 @@ def judge(of: Trained, progress: Progress) -> Judged:
         ceiling=of.plan.judge(oracle, "test", "the truth") if oracle else None,
         step=step,
     )
-    of.run.write_json("report.json", summary(judged))
+    of.run.write_json("report.json", summary(judged) | {"last_step": _last(of, step)})
     _probe(of)
     _coverage(of, progress)
     return judged
@@ -164,15 +167,29 @@ def _baselines(of: Trained) -> Iterator[tuple[str, Report]]:
         yield name, report
 
 
+def _last(of: Trained, best_step: int) -> int:
+    """Judges the last weights on valid, so that what came after the best can be doubted later."""
+    step = int(of.run.meta("last")["step"])
+    if step != best_step and of.plan.stream is not None:
+        restore(of.model, of.run, "last")
+        of.model.eval()
+        of.run.log("read", {"part": "valid", "step": step, "purpose": "report"})
+        rec = of.recipe.serve(of.config, of.model, of.split.facts)
+        report = of.plan.judge(rec, "valid", f"step {step:,}, last")
+        evaluate.save(report, of.run.path, f"valid@{step}")
+    return step
+
+
 def _probe(of: Trained) -> None:
     """probe.json: a look inside the best and the last checkpoint, where there are interests."""
     if not isinstance(of.model, Retriever) or not of.run.has("last"):
         return
     found = {}
+    of.run.log("read", {"part": "valid", "purpose": "probe"})
     for checkpoint in ("last", "best"):
         restore(of.model, of.run, checkpoint)
         of.model.eval()
-        found[checkpoint] = probe(of.model.prepare(), of.split.test, of.split.facts.counts)
+        found[checkpoint] = probe(of.model.prepare(), of.split.valid, of.split.facts.counts)
     of.run.write_json("probe.json", found)
 
 

@@ -7,7 +7,8 @@ import os
 import platform
 import resource
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from torch import nn
 
 import polyrec
 from polyrec.data import Split
-from polyrec.recipes import Sourced, reasons
+from polyrec.recipes import Plan, Sourced, reasons
+from polyrec.train import Solve, Stage, describe
 
 PACKAGES = ("torch", "numpy", "scipy", "polars", "pyarrow", "numba", "faiss-cpu", "safetensors")
+WITH_LOG_Q = frozenset({"sampled_softmax", "interest_aware"})  # losses that correct for the sampler
 
 
 def settings(sourced: Sourced[Any], variant: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -33,6 +36,18 @@ def settings(sourced: Sourced[Any], variant: Mapping[str, Any]) -> dict[str, dic
             "why": why,
         }
         for key, why in reasons(make).items()
+    }
+
+
+def of_run(split: Split, model: nn.Module, plan: Plan) -> dict[str, Any]:
+    """run.json, but for what the order itself says."""
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": sizes(split) | source(split),
+        "scope": scope(split),
+        "losses": objectives(model, plan.stages),
+        "parameters": parameters(model, plan.stages),
+        "environment": environment(),
     }
 
 
@@ -62,12 +77,32 @@ def commit() -> str:
     )
 
 
-def parameters(model: nn.Module) -> dict[str, dict[str, Any]]:
-    """Parameter groups: shape and whether gradients reach them."""
-    return {
-        name: {"shape": list(value.shape), "trains": value.requires_grad}
+def parameters(model: nn.Module, stages: Sequence[Stage | Solve]) -> dict[str, dict[str, Any]]:
+    """Every parameter and buffer: its shape, and the stages that change it."""
+    solved = [stage.name for stage in stages if isinstance(stage, Solve)]
+    found: dict[str, dict[str, Any]] = {
+        name: {
+            "shape": list(value.shape),
+            "trains": value.requires_grad,
+            "stages": [stage.name for stage in stages if _trains(stage, name, value)],
+        }
         for name, value in model.named_parameters()
     }
+    buffers = {
+        name: {"shape": list(value.shape), "trains": False, "stages": solved}
+        for name, value in model.named_buffers()
+    }
+    return found | buffers
+
+
+def objectives(model: nn.Module, stages: Sequence[Stage | Solve]) -> list[dict[str, Any]]:
+    """Loss of each task: its sampler, whether ln q is subtracted, temperature and margin."""
+    trained = [stage for stage in stages if isinstance(stage, Stage)]
+    return [
+        {"stage": stage.name, **_objective(model, describe(task.objective))}
+        for stage in trained
+        for task in stage.tasks
+    ]
 
 
 def scope(split: Split) -> dict[str, Any]:
@@ -80,7 +115,7 @@ def scope(split: Split) -> dict[str, Any]:
         "scaler": [],
         "graph": [],
         "threshold": [],
-        "until": split.facts.until,
+        "until": split.facts.until,  # milliseconds: the last train event
     }
 
 
@@ -107,6 +142,7 @@ def sizes(split: Split) -> dict[str, Any]:
         "train_events": len(split.train),
         "valid_requests": len(split.valid),
         "test_requests": len(split.test),
+        "vocabulary": {name: vocab.hash for name, vocab in split.facts.vocabs.items()},
         "valid_hash": split.valid.hash,
         "test_hash": split.test.hash,
         "dropped": {"valid": dict(split.valid.dropped), "test": dict(split.test.dropped)},
@@ -117,6 +153,37 @@ def sizes(split: Split) -> dict[str, Any]:
 def peak_memory_mb() -> float:
     """The most memory this process has held, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _trains(stage: Stage | Solve, name: str, value: nn.Parameter) -> bool:
+    if isinstance(stage, Solve) or not value.requires_grad:
+        return False
+    prefixes = stage.trains
+    return prefixes is None or any(
+        name == prefix or name.startswith(prefix.rstrip(".") + ".") for prefix in prefixes
+    )
+
+
+def _objective(model: nn.Module, told: Mapping[str, Any]) -> dict[str, Any]:
+    loss = told.get("loss")
+    settings = loss if isinstance(loss, Mapping) else {"is": loss}
+    sampler = told.get("negatives") or {}
+    similarity = describe(getattr(model, "similarity", None)) or {}
+    return {
+        "task": told.get("name", ""),
+        "objective": told.get("is", ""),
+        "loss": settings["is"],
+        "settings": {key: value for key, value in settings.items() if key not in ("is", "args")},
+        "margin": settings.get("width"),
+        "sampler": sampler.get("is"),
+        "count": sampler.get("count"),
+        "share": sampler.get("share"),
+        "draws": sampler.get("draws"),
+        "log_q": settings["is"] in WITH_LOG_Q,
+        "similarity": similarity.get("is"),
+        "temperature": similarity.get("tau", similarity.get("temperature")),
+        "pick": told.get("pick"),
+    }
 
 
 def _version(name: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +19,10 @@ from polyrec.experiment import figures, records
 from polyrec.experiment.figures import Judged, Trained
 from polyrec.experiment.stored import Stored, fresh_model, restore, stored
 from polyrec.files import writing_folder
-from polyrec.recipes import Recipe, Sourced, changed, compose, recipe
+from polyrec.recipes import Plan, Recipe, Sourced, changed, compose, recipe
 from polyrec.run import Run
-from polyrec.train import Options, Tick, fit
+from polyrec.train import Interrupted, NonFiniteError, Options, Tick, fit
+from polyrec.train.record import comes_again
 from polyrec.types import Progress
 
 
@@ -60,7 +63,13 @@ class Job(Trained):
 
 
 def run(order: Order, seeds: int, watch: Watch) -> list[Outcome]:
-    """`seeds` runs of one order: seed, seed + 1, ...; each in a folder of its own."""
+    """`seeds` runs of one order: seed, seed + 1, ...; each in a folder of its own.
+
+    Raises:
+        KeyError, ValueError, FileNotFoundError, MemoryError: the order cannot be carried out;
+            no folder is left.
+        Interrupted: somebody asked to stop; the message names the command that goes on.
+    """
     of = recipe(order.recipe)
     variant = order.variant or of.DEFAULT
     sourced = compose(of.Config, of.VARIANTS, variant, order.file, order.flags)
@@ -81,6 +90,7 @@ def resume(path: Path, flags: Sequence[str], stage: str | None, watch: Watch) ->
     Raises:
         ValueError: a flag changes what only a new run may change, or the data are not the same.
     """
+    began = time.monotonic()
     old = stored(path)
     config, differing = changed(old.config, flags)
     fixed = sorted(set(differing) - old.recipe.TRAINING)
@@ -89,60 +99,67 @@ def resume(path: Path, flags: Sequence[str], stage: str | None, watch: Watch) ->
             f"{', '.join(fixed)} cannot change in a resumed run, only training settings can "
             f"({', '.join(sorted(old.recipe.TRAINING))}); start a new run with `polyrec run`"
         )
-    began = time.monotonic()
     split = old.recipe.data(config)
-    told = old.run.read_json("run.json")
-    _same_data(told, split, path)
-    run = old.run
-    if stage is not None:
-        documents = ("config.json", "run.json")
-        run = old.run.fork(
-            f"stages/{stage}", _free(path.with_name(f"{path.name}-{stage}")), documents
-        )
-        _keep_facts(run, split)
+    _same_data(old.run.read_json("run.json"), split, path)
+    model, plan = _made(old.recipe, config, split)
+    run = old.run if stage is None else _forked(old.run, stage, plan, bool(differing))
     if differing:
         _record_change(run, config, differing)
+    told = {"losses": records.objectives(model, plan.stages)}
+    run.write_json("run.json", run.read_json("run.json") | told)
+    if not run.has("last"):  # killed before anything was kept: its lines come again
+        run.cut_log(0, comes_again)
     watch.line(f"resuming {run.path}" + (f" with {differing}" if differing else ""))
-    return _finish(_job(run, old.recipe, config, split, watch, began))
+    job = Job(run, old.recipe, config, split, model, plan, watch=watch, began=began)
+    return _finish(job)
 
 
 def _one(
     of: Recipe, sourced: Sourced[Any], split: Split, named: tuple[str, str, Path], watch: Watch
 ) -> Outcome:
     name, variant, path = named
-    began = time.monotonic()
-    run = Run.create(path)
-    _keep_facts(run, split)
-    run.write_json("config.json", records.settings(sourced, of.VARIANTS[variant]))
-    job = _job(run, of, sourced.config, split, watch, began)
-    run.write_json(
-        "run.json",
-        {
-            "recipe": name,
-            "variant": variant,
-            "seed": sourced.config.seed,
-            "data": records.sizes(split) | records.source(split),
-            "reference": figures.reference(of, variant, split),
-            "scope": records.scope(split),
-            "parameters": records.parameters(job.model),
-            "environment": records.environment(),
-        },
-    )
-    watch.line(f"{path}: {name} {variant}, seed {sourced.config.seed}")
-    for line in figures.before(split, sourced.config):
+    began, config = time.monotonic(), sourced.config
+    model, plan = _made(of, config, split)
+    about = {"recipe": name, "variant": variant, "seed": config.seed}
+    with writing_folder(path) as beside:
+        split.facts.save(beside / "facts")
+        new = Run.open(beside)
+        new.write_json("config.json", records.settings(sourced, of.VARIANTS[variant]))
+        reference = figures.reference(of, variant, split)
+        new.write_json(
+            "run.json", about | records.of_run(split, model, plan) | {"reference": reference}
+        )
+    watch.line(f"{path}: {name} {variant}, seed {config.seed}")
+    for line in figures.before(split, config):
         watch.line(f"  {line}")
-    return _finish(job)
+    job = Job(Run.open(path), of, config, split, model, plan, watch=watch, began=began)
+    try:
+        return _finish(job)
+    except NonFiniteError:
+        raise  # what happened is in the folder
+    except (ValueError, KeyError, MemoryError, OSError):
+        if not job.run.has("last"):
+            shutil.rmtree(path)  # refused before anything was learnt
+        raise
 
 
-def _job(
-    run: Run, of: Recipe, config: Any, split: Split, watch: Watch, began: float
-) -> Job:  # fmt: skip
+def _made(of: Recipe, config: Any, split: Split) -> tuple[nn.Module, Plan]:
+    """The untrained model and its plan: whatever does not fit together is refused here."""
     model = fresh_model(of, config, split.facts)
-    plan = of.plan(config, split, model)
-    return Job(run, of, config, split, model, plan, watch=watch, began=began)
+    return model, of.plan(config, split, model)
 
 
 def _finish(job: Job) -> Outcome:
+    """Trains and judges; an interrupt says how to go on."""
+    try:
+        return _finished(job)
+    except KeyboardInterrupt as stop:
+        said = str(stop).partition(";")[0] or "interrupted"
+        path = shlex.quote(str(job.run.path))
+        raise Interrupted(f"{said}; `polyrec run --resume {path}` goes on") from stop
+
+
+def _finished(job: Job) -> Outcome:
     """Trains to the end, then judges the best weights once and writes all that there is to say."""
     progress = Progress(seed=job.config.seed)
     progress = fit(job.model, job.plan.stages, _validation(job), progress, job.run, _options(job))
@@ -165,8 +182,11 @@ def _finish(job: Job) -> Outcome:
 
 def _validation(job: Job) -> Any:
     def evaluate(model: nn.Module, progress: Progress) -> Mapping[str, float]:
-        job.run.log("read", {"part": "valid", "step": progress.step, "purpose": "select"})
-        return {name: value.value for name, value in job.plan.validate(model).values.items()}
+        found = job.plan.validate(model)
+        sure = {name: {"n": v.n, "low": v.low, "high": v.high} for name, v in found.values.items()}
+        line = {"part": "valid", "step": progress.step, "purpose": "select", "metrics": sure}
+        job.run.log("read", line)
+        return {name: value.value for name, value in found.values.items()}
 
     return evaluate
 
@@ -187,9 +207,20 @@ def _ending(run: Run) -> str:
     return str(stops[-1].get("reason", "done")) if stops else "solved"
 
 
-def _keep_facts(run: Run, split: Split) -> None:
-    with writing_folder(run.path / "facts") as beside:
-        split.facts.save(beside)
+def _forked(run: Run, stage: str, plan: Plan, differing: bool) -> Run:
+    """A new run beside the old one, from the end of one of its stages."""
+    if differing and stage == plan.stages[-1].name:
+        raise ValueError(
+            f"--from {stage}: it is the last stage, so nothing is left to train with other "
+            "settings; leave --from out to go on with it"
+        )
+    path = _free(run.path.with_name(f"{run.path.name}-{stage}"))
+    child = run.fork(f"stages/{stage}", path, ("config.json", "run.json"))
+    shutil.copytree(run.path / "facts", path / "facts")
+    child.link("last", "best", child.meta("last"))
+    parent = {"parent": child.read_json("parent.json")["path"], "parent_stage": stage}
+    child.write_json("run.json", child.read_json("run.json") | parent)
+    return child
 
 
 def _record_change(run: Run, config: Any, differing: Mapping[str, Any]) -> None:
@@ -201,8 +232,8 @@ def _record_change(run: Run, config: Any, differing: Mapping[str, Any]) -> None:
 
 def _same_data(told: Mapping[str, Any], split: Split, path: Path) -> None:
     now = records.sizes(split)
-    other = [key for key in ("items", "train_events", "valid_hash", "test_hash")
-             if told["data"][key] != now[key]]  # fmt: skip
+    keys = ("items", "train_events", "valid_hash", "test_hash", "vocabulary")
+    other = [key for key in keys if told["data"].get(key) != now[key]]
     if other:
         raise ValueError(
             f"{path}: the data are not those of the run ({', '.join(other)} differ: "

@@ -79,6 +79,8 @@ def show_run(path: Path, origin: bool, watch: Watch) -> dict[str, Any]:
     about = told.run.read_json("run.json")
     settings = told.run.read_json("config.json")
     watch.line(f"{path}: {about['recipe']} {about['variant']}, seed {about['seed']}")
+    if "parent" in about:
+        watch.line(f"  from the end of stage {about['parent_stage']} of {about['parent']}")
     for key, entry in settings.items():
         differs = entry["value"] != entry["recipe"] or entry["origin"] != "default"
         if differs or not origin:

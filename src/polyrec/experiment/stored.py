@@ -54,11 +54,21 @@ def stored(path: Path) -> Stored:
     if not (path / "run.json").is_file():
         raise FileNotFoundError(f"{path}: no run here (run.json is missing){_hint(path)}")
     run = Run.open(path)
-    told = run.read_json("run.json")
-    of = recipe(str(told["recipe"]))
+    name = _entry(run, "run.json", "recipe")
+    of = recipe(str(name))
     settings = run.read_json("config.json")
-    values = {key: typed(of.Config, key, entry["value"]) for key, entry in settings.items()}
-    return Stored(run, of, str(told["recipe"]), of.Config(**values))
+    values = {key: typed(of.Config, key, _value(run, key, settings)) for key in settings}
+    return Stored(run, of, str(name), of.Config(**values))
+
+
+def values(run: Run, part: str) -> Path:
+    """Where the judged lists of the best weights lie.
+
+    Raises:
+        FileNotFoundError: the run has not been judged.
+    """
+    step = read_report_json(run.path)["step"]
+    return run.path / "values" / f"{part}@{step}.parquet"
 
 
 def siblings(path: Path) -> list[Path]:
@@ -75,7 +85,14 @@ def fresh_model(of: Recipe, config: Any, facts: Facts) -> nn.Module:
     """A model with the initial weights of the config's seed, whatever ran before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(config.seed, "init"))
-        return of.model(config, facts)
+        try:
+            return of.model(config, facts)
+        except RuntimeError as error:
+            if "allocate" not in str(error):
+                raise
+            raise MemoryError(
+                f"a model of {facts.items:,} items does not fit into memory: lower dim"
+            ) from error
 
 
 def restore(model: nn.Module, run: Run, checkpoint: str) -> dict[str, Any]:
@@ -95,8 +112,25 @@ def read_report_json(path: Path) -> dict[str, Any]:
     file = path / "report.json"
     if not file.is_file():
         raise FileNotFoundError(f"{file}: not there: the run has not been judged; resume it first")
-    found: dict[str, Any] = json.loads(file.read_text())
+    try:
+        found: dict[str, Any] = json.loads(file.read_text())
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged ({error}): resume the run to judge again") from None
     return found
+
+
+def _entry(run: Run, document: str, key: str) -> Any:
+    held = run.read_json(document)
+    if not isinstance(held, dict) or key not in held:
+        raise ValueError(f"{run.path / document} is damaged: no {key!r} in it; restore a copy")
+    return held[key]
+
+
+def _value(run: Run, key: str, settings: Any) -> Any:
+    entry = settings[key]
+    if not isinstance(entry, dict) or "value" not in entry:
+        raise ValueError(f"{run.path / 'config.json'} is damaged at {key!r}; restore a copy")
+    return entry["value"]
 
 
 def _hint(path: Path) -> str:

@@ -42,19 +42,39 @@ class Config:
     dedup: Literal["all", "first", "last", "consecutive", "exact"] = setting(
         "all", "repeats are kept, as published"
     )
-    k_core: int = setting(0, "both sides at least this, iterated, in place of the one pass; 0: off")
+    k_core: int = setting(
+        0, "both sides at least this, iterated, in place of the one pass; 0: off", least=0
+    )
     split: Literal["by-user", "leave-one-out", "time", "given"] = setting(
         "by-user", "people of test are never trained on (Cen et al., section 4.1)"
     )
-    cut: float = setting(0.8, "by-user: first 80% of a person's events asks, the rest answers")
-    min_users: int = setting(5, "people with fewer events are dropped, one pass, as published")
-    min_items: int = setting(5, "items with fewer events are dropped, one pass, as published")
-    seed: int = setting(1, "of model, draws and order; the split has its own, 1230 as published")
+    cut: float = setting(
+        0.8, "by-user: first 80% of a person's events asks, the rest answers", above=0, below=1
+    )
+    min_users: int = setting(
+        5, "people with fewer events are dropped, one pass, as published", least=0
+    )
+    min_items: int = setting(
+        5, "items with fewer events are dropped, one pass, as published", least=0
+    )
+    seed: int = setting(
+        1,
+        "of model, draws and order; the split has its own, 1230 as published",
+        least=0,
+        below=2**62,
+    )
     model: Model = setting("dr", "which interests")
-    dim: int = setting(64, "paper and the authors' code")
-    hidden: int = setting(64, "paper and the authors' code; sa: its attention has 4 x hidden units")
-    interests: int = setting(4, "paper; it sweeps 2, 4, 6, 8")
-    length: int = setting(20, "last events read; the authors' 20 for Books, 50 for Taobao")
+    dim: int = setting(64, "paper and the authors' code", least=1, below=65_536)
+    hidden: int = setting(
+        64,
+        "paper and the authors' code; sa: its attention has 4 x hidden units",
+        least=1,
+        below=65_536,
+    )
+    interests: int = setting(4, "paper; it sweeps 2, 4, 6, 8", least=1, below=65_536)
+    length: int = setting(
+        20, "last events read; the authors' 20 for Books, 50 for Taobao", least=1, below=65_536
+    )
     init: Literal["small", "tf1"] = setting(
         "small", "better at equal steps than the authors' TensorFlow 1 defaults (docs/comirec.md)"
     )
@@ -62,47 +82,61 @@ class Config:
         "fixed", "log2: that of the history's length many interests (MIND's paper); off upstream"
     )
     similarity: Literal["dot", "cosine"] = setting("dot", "paper")
-    temperature: float = setting(0.05, "cosine only: a bounded score cannot fit a large softmax")
+    temperature: float = setting(
+        0.05, "cosine only: a bounded score cannot fit a large softmax", least=0.005
+    )
     scale: Literal["one", "learned"] = setting("one", "learned: DR's |v| < 1 no longer caps logits")
     examples: Literal["random_cut", "all_cuts"] = setting(
         "random_cut", "people uniformly, one cut each, as the authors' code"
     )
-    min_history: int = setting(4, "a target has at least this many events before it (the code's 4)")
-    batch: int = setting(128, "upstream, Books; it also sets the number of negatives")
+    min_history: int = setting(
+        4, "a target has at least this many events before it (the code's 4)", least=1
+    )
+    batch: int = setting(128, "upstream, Books; it also sets the number of negatives", least=1)
     negatives: Literal["log_uniform", "log_uniform_tf", "uniform", "popular", "in_batch"] = setting(
         "log_uniform", "the authors' sampler, without its class 0 (padding)"
     )
-    negatives_per_positive: int = setting(10, "upstream: 10 x batch, shared by the batch")
-    popular_alpha: float = setting(0.75, "popular: counts to this power (Mikolov et al. 2013)")
+    negatives_per_positive: int = setting(10, "upstream: 10 x batch, shared by the batch", least=1)
+    popular_alpha: float = setting(
+        0.75, "popular: counts to this power (Mikolov et al. 2013)", least=0
+    )
     loss: Literal[
         "sampled_softmax", "sampled_softmax_uncorrected", "interest_aware", "bce", "bpr", "margin"
     ] = setting("sampled_softmax", "paper, eq. 9, with log Q correction; interest_aware: REMI")
-    margin: float = setting(0.5, "margin only: width of the gap")
-    remi_beta: float = setting(10.0, "REMI: sharpness of the hard-negative weights, Books")
-    rr_weight: float = setting(0.0, "REMI: routing penalty, mean over the batch; Books 12,800")
+    margin: float = setting(0.5, "margin only: width of the gap", above=0)
+    remi_beta: float = setting(10.0, "REMI: sharpness of the hard-negative weights, Books", least=0)
+    rr_weight: float = setting(
+        0.0, "REMI: routing penalty, mean over the batch; Books 12,800", least=0
+    )
     pick: Literal["nearest", "faulty_to_padding"] = setting(
         "nearest", "the interest nearest to the target learns; the other repeats a published fault"
     )
-    lr: float = setting(0.005, "authors' README for DR; every other variant sets .001")
+    lr: float = setting(0.005, "authors' README for DR; every other variant sets .001", above=0)
     optimiser: Literal["lazy_adam", "adam"] = setting(
         "lazy_adam", "moves only touched rows; adam is upstream's mathematics, many times slower"
     )
-    clip: float = setting(0.0, "largest gradient norm; 0: none, as published")
-    max_steps: int = setting(1_000_000, "upstream (--max_iter 1000, in thousands)")
-    eval_every: int = setting(500, "steps; upstream 1,000 (Books) and 500 (Taobao)")
+    clip: float = setting(0.0, "largest gradient norm; 0: none, as published", least=0)
+    max_steps: int = setting(1_000_000, "upstream (--max_iter 1000, in thousands)", least=1)
+    eval_every: int = setting(500, "steps; upstream 1,000 (Books) and 500 (Taobao)", least=1)
     patience: int = setting(
-        20, "evaluations without a new best; upstream 50 x 1,000 steps, 13 passes over Books"
+        20,
+        "evaluations without a new best; upstream 50 x 1,000 steps, 13 passes over Books",
+        least=1,
     )
     select_by: str = setting("recall@50", "upstream; read on validation only")
-    k: int = setting(50, "paper reports 20 and 50; one pass gives both")
+    k: int = setting(50, "paper reports 20 and 50; one pass gives both", least=1)
     exclude: Literal["none", "history"] = setting("none", "seen items stay, as published")
-    diversity: float = setting(0.0, "weight of category spread in the served list; 0: top k")
+    diversity: float = setting(
+        0.0, "weight of category spread in the served list; 0: top k", least=0
+    )
     category: str = setting("category", "column of the items' table that diversity spreads over")
-    neighbours: int = setting(100, "item_knn: kept per item")
-    shrink: float = setting(10.0, "item_knn: damps similarities that rest on few people")
-    l2: float = setting(300.0, "ease: Steck 2019 tunes 200 to 1,000")
-    memory_mb: int = setting(4_000, "what scoring and closed forms may take; refused beyond")
-    log_every: int = setting(100, "steps between lines of metrics.jsonl")
+    neighbours: int = setting(100, "item_knn: kept per item", least=1)
+    shrink: float = setting(10.0, "item_knn: damps similarities that rest on few people", least=0)
+    l2: float = setting(300.0, "ease: Steck 2019 tunes 200 to 1,000", above=0)
+    memory_mb: int = setting(
+        4_000, "what scoring and closed forms may take; refused beyond", least=1
+    )
+    log_every: int = setting(100, "steps between lines of metrics.jsonl", least=1)
 
 
 BOOKS = {"eval_every": 1_000, "patience": 50}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
@@ -15,9 +16,16 @@ C = TypeVar("C")
 Origin = Literal["default", "variant", "file", "flag", "resume"]
 
 
-def setting(default: Any, why: str) -> Any:
-    """A field of a recipe's Config: its default and the reason for it."""
-    return dataclasses.field(default=default, metadata={"why": why})
+def setting(
+    default: Any,
+    why: str,
+    least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """A field of a recipe's Config: its default, the reason for it, and what it may be."""
+    limits = {"least": least, "above": above, "below": below}
+    return dataclasses.field(default=default, metadata={"why": why, **limits})
 
 
 @dataclass(frozen=True)
@@ -50,14 +58,37 @@ def compose(
         values[key], origin[key] = typed(make, key, value), "file"
     for key, text in pairs(flags):
         values[key], origin[key] = typed(make, key, text), "flag"
-    return Sourced(make(**values), origin)
+    return Sourced(within_limits(make(**values)), origin)
 
 
 def changed(config: C, flags: Iterable[str]) -> tuple[C, dict[str, Any]]:
     """A config with some keys replaced, and just those that differ."""
     values = {key: typed(type(config), key, text) for key, text in pairs(flags)}
     differing = {key: value for key, value in values.items() if getattr(config, key) != value}
-    return dataclasses.replace(config, **values), differing  # type: ignore[type-var]
+    replaced = dataclasses.replace(config, **values)  # type: ignore[type-var]
+    return within_limits(replaced), differing
+
+
+def within_limits(config: C) -> C:
+    """The config itself, if every number lies where its field allows.
+
+    Raises:
+        ValueError: one does not; names the key, the value, the limit and the recipe's own value.
+    """
+    for field in _fields(type(config)):
+        value, limits = getattr(config, field.name), field.metadata
+        least, above, below = (limits.get(name) for name in ("least", "above", "below"))
+        wanted = [
+            *([f"at least {least:,}"] if least is not None and value < least else []),
+            *([f"above {above:,}"] if above is not None and value <= above else []),
+            *([f"below {below:,}"] if below is not None and value >= below else []),
+        ]
+        if wanted:
+            raise ValueError(
+                f"{field.name}={value}: must be {' and '.join(wanted)}; "
+                f"the default is {field.default} ({limits['why']})"
+            )
+    return config
 
 
 def chosen(options: Mapping[str, Any], name: str, what: str) -> Any:
@@ -109,6 +140,8 @@ def _parsed(hint: Any, key: str, value: Any) -> Any:
             return value if isinstance(value, bool) else known[str(value)]
         raise ValueError(f"{key}={value!r}: must be true or false")
     if hint is str:
+        if isinstance(value, Mapping | list | bool):
+            raise ValueError(f'{key}={value!r}: must be text; write {key} = "..."')
         return str(value)
     if isinstance(value, bool):
         raise ValueError(f"{key}={value!r}: must be {_noun(hint)}")
@@ -116,10 +149,10 @@ def _parsed(hint: Any, key: str, value: Any) -> Any:
         if hint is int:
             return int(value) if isinstance(value, str) else int(_whole(value))
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{key}={value!r}: must be {_noun(hint)}") from None
-    if number != number:
-        raise ValueError(f"{key}={value!r}: must be a number, not NaN")
+    if not math.isfinite(number):
+        raise ValueError(f"{key}={value!r}: must be a finite number")
     return number
 
 
@@ -147,5 +180,5 @@ def _toml(file: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{file}: no such settings file; write key = value lines (TOML)")
     try:
         return tomllib.loads(file.read_text())
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{file}: not TOML: {error}; write key = value lines") from None

@@ -32,6 +32,7 @@ from polyrec.types import Recommender, Retriever, Scorer
 
 METRICS = ("recall", "ndcg", "hit_rate", "mrr", "map", "precision")
 SYSTEM = ("coverage", "novelty", "gini")
+CHOOSING = ("recall", "ndcg", "hit_rate")  # judged on validation while training
 
 
 Cuts = RandomCut | AllCuts
@@ -197,11 +198,31 @@ def _dense(column: object) -> bool:
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges a model as it will be served: in short while it trains, in full at the end."""
+    """Judges a model as it will be served: in short while it trains, in full at the end.
+
+    Raises:
+        ValueError: the settings choose by what is not judged, or ask for more than all items.
+    """
 
     settings: ServeSettings
     split: Split
     serve: Callable[[nn.Module], Recommender]
+
+    def __post_init__(self) -> None:
+        chosen, items = self.settings.select_by, self.split.facts.items
+        name, _, at = chosen.partition("@")
+        if name not in CHOOSING or not at.isdecimal() or int(at) < 1:
+            forms = ", ".join(f"{one}@K" for one in CHOOSING)
+            raise ValueError(f"select_by={chosen!r}: must be one of {forms}; for example recall@50")
+        for key, said, k in (
+            ("k", self.settings.k, self.settings.k),
+            ("select_by", chosen, int(at)),
+        ):
+            if k > items:
+                raise ValueError(
+                    f"{key}={said}: a list of {k:,} from {items:,} items; set k and select_by to "
+                    f"at most {items:,}"
+                )
 
     def validate(self, model: nn.Module) -> Report:
         """The selecting metric's family on validation, without slices or full ranks."""
@@ -212,8 +233,7 @@ class Judge:
             ties="skip",
             part="valid",
         )
-        metrics = ("recall", "ndcg", "hit_rate")
-        return ranking(self.serve(model), self.split.valid, metrics, self.ks(), setting=setting)
+        return ranking(self.serve(model), self.split.valid, CHOOSING, self.ks(), setting=setting)
 
     def full(self, rec: Recommender, part: str, checkpoint: str) -> Report:
         """Every metric, slices and full ranks of "valid" or "test"."""
