@@ -51,6 +51,17 @@ def documents() -> dict[str, Any]:
                 "notes": ["a simulated shop whose truth is known"],
             },
             "split": {"how": {"how": "by-user"}, "dropped": {"test": {"no truth": 3}}},
+            "scope": {"popularity": ["train"]},
+            "losses": [
+                {
+                    "task": "rank",
+                    "loss": "sampled_softmax",
+                    "sampler": "LogUniform",
+                    "count": 1280,
+                    "share": "batch",
+                    "log_q": True,
+                }
+            ],
             "environment": {"polyrec": "0.1.0", "commit": "abc", "packages": {"torch": "2.13.0"}},
             "seconds": 41.2,
             "peak_memory_mb": 512.0,

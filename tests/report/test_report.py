@@ -151,6 +151,22 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
         collect(tmp_path / "gone")
 
 
+def test_the_page_says_what_the_loss_was(html: str) -> None:
+    told = "rank: sampled_softmax, 1280 negatives of LogUniform shared by the batch, log q applied"
+    assert told in html
+
+
+def test_the_page_says_what_was_fitted_on_which_parts(html: str) -> None:
+    assert "fitted on popularity" in html
+
+
+def test_a_figure_in_bits_does_not_squeeze_the_shares(folder: Path) -> None:
+    page = collect(folder)
+    bits = replace(page, figures=(*page.figures, Figure("novelty@50", 10.0, 9.9, 10.1)))
+    bars = run_page(page).count('class="bar"')
+    assert run_page(bits).count('class="bar"') == bars
+
+
 def test_a_small_slice_is_grey(folder: Path) -> None:
     page = collect(folder)
     assert [one.small for one in page.slices] == [False, False, True, False, False]

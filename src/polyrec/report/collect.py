@@ -48,6 +48,7 @@ def collect(run_folder: Path) -> RunPage:
         figures=figures,
         rivals=tuple(_rivals(report, folder)),
         tracks=logs.tracks(lines),
+        losses=tuple(_losses(run)),
         reference=_reference(inner(run, "reference") or inner(report, "reference")),
         slices=tuple(_slices(report.get("slices"))),
         interests=_interests(inner(probe, "best") or inner(probe, "last") or probe),
@@ -192,6 +193,22 @@ def _facts(run: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for part in ("data", "split"):
         yield from flat({k: v for k, v in inner(run, part).items() if k not in skipped})
     yield from flat({"read with": inner(run, "data", "options")})
+    yield from flat({"fitted on": inner(run, "scope")})
+
+
+def _losses(run: dict[str, Any]) -> Iterator[str]:
+    """Loss, negatives and similarity of each task, in words."""
+    for entry in rows(run.get("losses")):
+        told = plain(entry)
+        parts = [text(told.get("loss", told.get("objective")))]
+        if told.get("count"):
+            shared = f" shared by the {text(told['share'])}" if told.get("share") else ""
+            parts.append(f"{text(told['count'])} negatives of {text(told.get('sampler'))}{shared}")
+        if told.get("log_q") is not None:
+            parts.append("log q applied" if told["log_q"] else "log q not applied")
+        shown = ("similarity", "temperature", "margin", "pick")
+        parts += [f"{key} {text(told[key])}" for key in shown if told.get(key) is not None]
+        yield f"{text(told.get('task')) or 'loss'}: {', '.join(part for part in parts if part)}"
 
 
 def _settings(config: dict[str, Any]) -> Iterator[Setting]:

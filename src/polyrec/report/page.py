@@ -97,6 +97,7 @@ class RunPage:
     figures: tuple[Figure, ...] = ()
     rivals: tuple[Rival, ...] = ()
     tracks: tuple[Track, ...] = ()
+    losses: tuple[str, ...] = ()  # what each task was trained on, a sentence each
     reference: Reference | None = None
     slices: tuple[Slice, ...] = ()
     interests: Interests | None = None

@@ -40,10 +40,17 @@ def metrics(page: RunPage) -> Safe:
     note = "95% intervals; a shaded bar is the interval, the mark in it the value."
     if not page.figures:
         return section("Figures", "", missing("figures of a judged part"))
-    end = max(high(figure) for figure in page.figures)
+    shares = [high(figure) for figure in page.figures if high(figure) <= 1]
     head = ("metric", "value", "95% interval", "over", "")
     rows = [
-        (title(f.name), f"{f.value:.4f}", spread(f), _count(f), bar(f, end)) for f in page.figures
+        (
+            title(f.name),
+            f"{f.value:.4f}",
+            spread(f),
+            _count(f),
+            bar(f, max(shares)) if high(f) <= 1 else "",  # novelty is in bits: another scale
+        )
+        for f in page.figures
     ]
     means = [(title(f.name), f.meaning) for f in page.figures if f.meaning]
     said = (
@@ -93,7 +100,8 @@ def curves(page: RunPage) -> Safe:
             f" Dashed: the curve a source gives for this recipe ({page.reference.source}), "
             f"± {page.reference.band:.0%}. Nothing stops on it."
         )
-    return section(name, note, tag("div", "charts", *shown))
+    said = [paragraph(line, "note") for line in page.losses]
+    return section(name, note, tag("div", "charts", *shown), *said)
 
 
 def slices(page: RunPage) -> Safe:
