@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -148,6 +149,15 @@ def sizes(split: Split) -> dict[str, Any]:
         "dropped": {"valid": dict(split.valid.dropped), "test": dict(split.test.dropped)},
         "how": dict(split.how),
     }
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """file name -> sha256 of every file of a folder."""
+    found = {}
+    for file in sorted(folder.iterdir()):
+        with file.open("rb") as stream:
+            found[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
 
 
 def peak_memory_mb() -> float:

@@ -120,15 +120,14 @@ def _one(
     name, variant, path = named
     began, config = time.monotonic(), sourced.config
     model, plan = _made(of, config, split)
-    about = {"recipe": name, "variant": variant, "seed": config.seed}
+    about: dict[str, Any] = {"recipe": name, "variant": variant, "seed": config.seed}
     with writing_folder(path) as beside:
         split.facts.save(beside / "facts")
         new = Run.open(beside)
         new.write_json("config.json", records.settings(sourced, of.VARIANTS[variant]))
         reference = figures.reference(of, variant, split)
-        new.write_json(
-            "run.json", about | records.of_run(split, model, plan) | {"reference": reference}
-        )
+        about |= {"reference": reference, "facts": records.hashes(beside / "facts")}
+        new.write_json("run.json", about | records.of_run(split, model, plan))
     watch.line(f"{path}: {name} {variant}, seed {config.seed}")
     for line in figures.before(split, config):
         watch.line(f"  {line}")

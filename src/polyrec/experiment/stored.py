@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from polyrec.data import Facts
+from polyrec.experiment.records import hashes
 from polyrec.recipes import Recipe, recipe, typed
 from polyrec.run import Run
 from polyrec.types import Recommender, derived_seed
@@ -30,7 +31,22 @@ class Stored:
         return self.run.path
 
     def facts(self) -> Facts:
-        """What the model may know of its data."""
+        """What the model may know of its data.
+
+        Raises:
+            ValueError: a file is not the one that was written; names it and the hash it had.
+        """
+        expected, found = (
+            self.run.read_json("run.json").get("facts", {}),
+            hashes(self.path / "facts"),
+        )
+        for name, sha256 in expected.items():
+            now = found.get(name, "none, the file is gone")
+            if now != sha256:
+                raise ValueError(
+                    f"{self.path / 'facts' / name} is damaged: sha256 is {now}, run.json says "
+                    f"{sha256}; restore it from a copy"
+                )
         return Facts.load(self.path / "facts")
 
     def model(self, facts: Facts, checkpoint: str = "best") -> nn.Module:

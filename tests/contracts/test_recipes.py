@@ -1,0 +1,89 @@
+"""Every recipe that is listed keeps its promises, in every variant."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from tests.experiment.orders import TINY, read, say
+
+from polyrec.recipes import RECIPES, compose, reasons, recipe
+
+# Settings that make a variant small enough for a test; what the variant is about stays.
+SMALL = {"comirec": (*TINY, "max_steps=1", "eval_every=1", "k=20", "select_by=recall@20")}
+OWN = {"sa_b1024": ("negatives=in_batch",)}  # 1,024 rows ask for more negatives than there are
+
+
+def variants() -> list[tuple[str, str]]:
+    return [(name, variant) for name in RECIPES for variant in recipe(name).VARIANTS]
+
+
+def test_every_recipe_has_a_small_order_here() -> None:
+    assert set(SMALL) == set(RECIPES)
+
+
+@pytest.mark.parametrize(("name", "variant"), variants())
+def test_a_variant_runs_one_step_on_a_simulated_world(
+    name: str, variant: str, tmp_path: Path
+) -> None:
+    flags = (*SMALL[name], *OWN.get(variant, ()))
+    said = say("run", name, "--variant", variant, "--out", tmp_path, "--json", *flags)
+    assert said.code == 0, said.err
+    assert 0 <= said.json["metrics"]["recall@20"]["value"] <= 1
+    assert read(Path(said.json["runs"][0]), "run.json")["variant"] == variant
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_setting_has_a_reason(name: str) -> None:
+    assert not [key for key, why in reasons(recipe(name).Config).items() if not why.strip()]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_frozen(name: str) -> None:
+    params = recipe(name).Config.__dataclass_params__
+    assert params.frozen
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_numbers_have_limits(name: str) -> None:
+    hints = {"int", "float"}
+    numbers = [f for f in fields(recipe(name).Config) if f.type in hints]
+    bare = [f.name for f in numbers if f.metadata["least"] is None and f.metadata["above"] is None]
+    assert not bare
+
+
+@pytest.mark.parametrize(("name", "variant"), variants())
+def test_a_variant_sets_what_exists_within_limits(name: str, variant: str) -> None:
+    of = recipe(name)
+    found = compose(of.Config, of.VARIANTS, variant)
+    assert {k for k, who in found.origin.items() if who == "variant"} == set(of.VARIANTS[variant])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_is_expected_names_its_variant_and_source(name: str) -> None:
+    of = recipe(name)
+    for row in of.EXPECTED:
+        assert row.variant in of.VARIANTS, row
+        assert row.source, row
+        assert row.tolerance > 0, row
+        assert "@" in row.metric, row
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_defaults_and_rivals_are_variants(name: str) -> None:
+    of = recipe(name)
+    assert {of.DEFAULT, *of.RIVALS} <= set(of.VARIANTS)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_a_resume_may_change_exists(name: str) -> None:
+    of = recipe(name)
+    assert not of.TRAINING - set(reasons(of.Config))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_says_what_it_is(name: str) -> None:
+    assert RECIPES[name]
+    assert (importlib.import_module(f"polyrec.recipes.{name}").__doc__ or "").strip()
