@@ -18,6 +18,7 @@ from polyrec.models import MODELS
 from polyrec.negatives import SAMPLERS
 from polyrec.nn.similarity import SIMILARITIES
 from polyrec.recipes import RECIPES, chosen, reasons, recipe
+from polyrec.recommend import RECOMMENDERS
 from polyrec.train import OPTIMS, PICKS, SCHEDULES
 from polyrec.worlds import WORLDS
 
@@ -34,6 +35,7 @@ def shelves() -> dict[str, dict[str, str]]:
         "optimisers": OPTIMS,
         "schedules": SCHEDULES,
         "read-outs": PICKS,
+        "recommenders": RECOMMENDERS,
         "streams": STREAMS,
         "splits": SPLITS,
         "readers": READERS,
