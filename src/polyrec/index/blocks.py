@@ -5,7 +5,9 @@ Letters: R requests, K interests, D width, n items, T items of a tile, Q = R * K
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -59,6 +61,28 @@ def query_blocks(queries: Tensor) -> Iterator[tuple[int, int, Tensor]]:
         if len(block) % EVEN:
             block = torch.cat([block, block.new_zeros(EVEN - len(block) % EVEN, dim)])
         yield first, last, block
+
+
+def each_block(queries: Tensor, do: Callable[[int, int, Tensor], None]) -> None:
+    """`do(first, last, block)` for every block of queries, on all cores that we may use.
+
+    A core takes a block of its own and multiplies on one thread: threads that share one small
+    product wait for each other, and on busy cores that costs more than it gives. Blocks share
+    nothing, so the result does not depend on the number of cores.
+    """
+    work = list(query_blocks(queries))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(max(1, min(cores(), len(work)))) as pool:
+            list(pool.map(lambda args: do(*args), work))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def cores() -> int:
+    """How many blocks are searched at once, at most."""
+    return len(os.sched_getaffinity(0))
 
 
 def block_rows(interests: int) -> int:

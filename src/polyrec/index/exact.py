@@ -44,11 +44,14 @@ def top(
     need = estimate_mb(requests, interests, dim, k, bans[0].size)
     blocks.fits(need, budget_mb, requests, k)
     best = Best.empty(requests, k)
-    for first, last, block in blocks.query_blocks(queries):
+
+    def compete(first: int, last: int, block: Tensor) -> None:
         here = best.rows(first, last)
         ban = blocks.cut(bans, first, last)
         for tile_ids, scores in blocks.tiles(block, items, ids):
             push(Tile(scores, tile_ids, *ban), here, interests)
+
+    blocks.each_block(queries, compete)
     finish(best)
     return torch.from_numpy(best.ids), torch.from_numpy(best.scores)
 
@@ -99,7 +102,8 @@ def ranks(
     ids = blocks.allowed(among, items.shape[0] - 1)
     wanted, start = blocks.packed(truth, len(queries))
     above = np.zeros(wanted.size, np.int64)
-    for first, last, block in blocks.query_blocks(queries):
+
+    def count(first: int, last: int, block: Tensor) -> None:
         mine = slice(start[first], start[last])
         here = start[first : last + 1] - start[first]
         own = blocks.own_scores(block, items, wanted[mine], here, interests)
@@ -108,6 +112,8 @@ def ranks(
         for tile_ids, scores in blocks.tiles(block, items, ids):
             tile = Tile(scores, tile_ids, *ban)
             count_above(tile, interests, given, above[mine])
+
+    blocks.each_block(queries, count)
     return blocks.ranked(above, wanted, start, bans, ids)
 
 
@@ -136,12 +142,12 @@ def ranks_scores(
 
 
 def estimate_mb(requests: int, interests: int, dim: int, k: int, excluded: int = 0) -> float:
-    """MiB that `top` needs beside its inputs: lists, sorted exclusions, one block of scores.
+    """MiB that `top` needs beside its inputs: lists, sorted exclusions, a block of scores a core.
 
-    >>> round(estimate_mb(60_367, 4, 64, 50))
-    40
+    >>> estimate_mb(60_367, 4, 64, 50) < 40 + 5 * blocks.cores()
+    True
     """
     rows = blocks.block_rows(interests) * interests + blocks.EVEN
-    buffers = 4 * rows * (blocks.TILE + dim) + 4 * blocks.TILE * dim
+    buffers = blocks.cores() * (4 * rows * (blocks.TILE + dim) + 4 * blocks.TILE * dim)
     lists = requests * (12 * k + 16)
     return (lists + 24 * excluded + buffers) / 2**20
