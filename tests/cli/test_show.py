@@ -77,9 +77,14 @@ def test_a_log_is_imported_split_and_trained_on(tmp_path: Path) -> None:
     assert read(run, "run.json")["data"]["items"] == 24
 
 
-def test_no_verb_at_all_shows_help() -> None:
-    said = say()
-    assert "recommend" in said.out + said.err
+@pytest.mark.parametrize(
+    ("words", "verb"), [((), "recommend"), (("data",), "import"), (("metrics",), "explain")]
+)
+def test_a_group_without_a_verb_shows_its_help(words: tuple[str, ...], verb: str) -> None:
+    said = say(*words)
+    assert (said.code, said.err) == (0, "")
+    assert verb in said.out
+    assert len(said.out.splitlines()) > 5
 
 
 def test_help_exits_0() -> None:

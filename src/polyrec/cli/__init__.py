@@ -57,7 +57,7 @@ def status(arguments: Sequence[str]) -> int:
     except typer.Exit as done:
         return int(done.exit_code)
     except _USAGE as error:
-        return _refuse(_usage(error))
+        return _misused(error)
     except typer.Abort:
         return _refuse("stopped")
     except KeyboardInterrupt as stop:
@@ -68,9 +68,13 @@ def status(arguments: Sequence[str]) -> int:
         return _refuse(_one_line(error))
 
 
-def _usage(error: Exception) -> str:
-    told = getattr(error, "format_message", error.__str__)
-    return " ".join(str(told()).split())
+def _misused(error: Exception) -> int:
+    """A usage error in one line; a group without a verb answers with its help."""
+    told = str(getattr(error, "format_message", error.__str__)())
+    if told.startswith("Usage:"):
+        sys.stdout.write(told + "\n")
+        return 0
+    return _refuse(" ".join(told.split()))
 
 
 def _one_line(error: BaseException) -> str:
