@@ -8,14 +8,16 @@ from typing import Any
 from polyrec.experiment.asking import Verdict, Wish, judge, recommend
 from polyrec.experiment.contrast import Contrast, contrast
 from polyrec.experiment.demonstration import demo
-from polyrec.experiment.running import Order, Outcome, Watch, resume, run
+from polyrec.experiment.running import Order, Outcome, resume, run
 from polyrec.experiment.shelves import explain, shelves, show_expected, show_recipe, show_run
+from polyrec.experiment.watching import Quiet, Watch
 from polyrec.recipes import chosen
 
 __all__ = [
     "Contrast",
     "Order",
     "Outcome",
+    "Quiet",
     "Verdict",
     "Watch",
     "Wish",

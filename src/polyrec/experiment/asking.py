@@ -13,8 +13,8 @@ import torch
 from polyrec import evaluate
 from polyrec.data import Facts
 from polyrec.evaluate import Report
-from polyrec.experiment.running import Watch
 from polyrec.experiment.stored import Stored, read_report_json, stored, values
+from polyrec.experiment.watching import Quiet, Watch
 from polyrec.metrics import RANKING, Catalogue
 from polyrec.recipes import chosen, near
 from polyrec.recipes import parts as retrieval
@@ -45,7 +45,7 @@ class Wish:
     diversity: float = 0.0
 
 
-def judge(path: Path, how: Verdict, watch: Watch) -> dict[str, Any]:
+def judge(path: Path, how: Verdict, watch: Watch = Quiet()) -> dict[str, Any]:
     """Figures of a stored run at other lengths, in other formulas or slices.
 
     Stored lists answer where they are long enough; else the model is asked anew.
@@ -70,7 +70,7 @@ def judge(path: Path, how: Verdict, watch: Watch) -> dict[str, Any]:
     return {"run": str(path), "part": how.part, "metrics": found}
 
 
-def recommend(path: Path, wish: Wish, watch: Watch) -> dict[str, Any]:
+def recommend(path: Path, wish: Wish, watch: Watch = Quiet()) -> dict[str, Any]:
     """The k best items for a history, by the ids of the log; a bare history gets popular ones.
 
     What was left out when the run was measured is left out here too.

@@ -8,8 +8,8 @@ from typing import Any
 
 from polyrec import evaluate, report
 from polyrec.evaluate import Report
-from polyrec.experiment.running import Watch
 from polyrec.experiment.stored import siblings, stored, values
+from polyrec.experiment.watching import Quiet, Watch
 from polyrec.report import ComparisonPage, Versus
 from polyrec.trust import Comparison, compare, family
 
@@ -25,7 +25,7 @@ class Contrast:
     html: Path | None = None
 
 
-def contrast(a: Path, b: Path, how: Contrast, watch: Watch) -> dict[str, Any]:
+def contrast(a: Path, b: Path, how: Contrast, watch: Watch = Quiet()) -> dict[str, Any]:
     """Differences A - B with interval, p and verdict; seeds in a folder are averaged.
 
     The first metric is the primary one and stands alone; the others are one exploratory family.

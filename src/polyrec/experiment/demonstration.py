@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from polyrec.experiment.running import Order, Outcome, Watch, run
+from polyrec.experiment.running import Order, Outcome, run
+from polyrec.experiment.watching import Quiet, Watch
 from polyrec.trust import compare
 
 VARIANTS = ("popular", "youtube_dnn", "dr", "sa")
@@ -16,7 +17,7 @@ SHOWN = ("recall@50", "ndcg@50", "hit_rate@50", "coverage@50")
 BRIEF = ("eval_every=500", "patience=3", "max_steps=3000")
 
 
-def demo(out: Path, watch: Watch) -> list[Outcome]:
+def demo(out: Path, watch: Watch = Quiet()) -> list[Outcome]:
     """Trains and judges the four, and says what the numbers mean."""
     watch.line("A simulated shop: 5,000 people of 2 to 4 interests each, 2,400 items. Its truth is")
     watch.line("known, so there is a ceiling that no model can beat but by luck.")

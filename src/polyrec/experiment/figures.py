@@ -17,7 +17,7 @@ from polyrec.experiment.stored import restore
 from polyrec.files import writing
 from polyrec.recipes import Plan, Recipe
 from polyrec.run import Run
-from polyrec.train import Tick, batch_seed, best, fit
+from polyrec.train import Best, Patience, Stage, Tick, batch_seed, best, fit
 from polyrec.trust.power import smallest
 from polyrec.trust.probe import probe
 from polyrec.types import Progress, Retriever
@@ -131,16 +131,35 @@ def beside(judged: Judged, primary: str) -> Iterator[str]:
         yield f"  {name:<{width}}  {primary} {value.value:.4f} [{value.low:.4f}, {value.high:.4f}]"
 
 
-def progress_line(progress: Progress, tick: Tick, metric: str) -> str:
-    """Where training stands: step, rate, loss, best so far, the most that is left."""
+def progress_line(progress: Progress, tick: Tick, stage: Stage) -> str:
+    """Where training stands: step, rate, loss, best so far, when it ends if nothing improves."""
     loss = ", ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
-    top = best(progress, metric) if progress.metrics else None
-    seen = f" · {metric} best {top.value:.4f} at {top.step:,}" if top else ""
-    minutes, seconds = divmod(round(min(tick.left, 86_400 * 9)), 60)
+    top = best(progress, stage.select) if progress.metrics and stage.select else None
+    seen = f" · {stage.select} best {top.value:.4f} at {top.step:,}" if top else ""
+    end = _patient_until(stage, top)
+    if end is None:
+        left = f"at most {_clock(tick.left)} left"
+    else:
+        seconds = (end - tick.step) / tick.rate if tick.rate else 0.0
+        left = f"{_clock(seconds)} left unless validation improves"
     return (
         f"{tick.stage} step {tick.step:,} of at most {tick.steps:,} · {tick.rate:.0f} steps/s"
-        f" · loss {loss}{seen} · at most {minutes:,}:{seconds:02d} left"
+        f" · loss {loss}{seen} · {left}"
     )
+
+
+def _patient_until(stage: Stage, top: Best | None) -> int | None:
+    """The step at which patience ends the stage if no evaluation improves on the best."""
+    if top is None or stage.judge is None or not isinstance(stage.stop, Patience):
+        return None
+    end = top.step + (stage.stop.patience + 1) * stage.judge.steps(stage.epoch)
+    return end if end < stage.steps else None
+
+
+def _clock(seconds: float) -> str:
+    whole = round(min(max(seconds, 0.0), 86_400 * 99))
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
 def reference(recipe: Recipe, variant: str, split: Split) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch import nn
 
@@ -18,19 +18,16 @@ from polyrec.data import Split
 from polyrec.experiment import figures, records
 from polyrec.experiment.figures import Judged, Trained
 from polyrec.experiment.stored import Stored, fresh_model, restore, stored
+from polyrec.experiment.watching import Quiet, Watch
 from polyrec.files import writing_folder
 from polyrec.recipes import Plan, Recipe, Sourced, changed, compose, recipe
 from polyrec.run import Run
-from polyrec.train import Interrupted, NonFiniteError, Options, Tick, fit
+from polyrec.train import Interrupted, NonFiniteError, Options, Stage, Tick, describe, fit
 from polyrec.train.record import comes_again
+from polyrec.train.stage import changes
 from polyrec.types import Progress
 
-
-class Watch(Protocol):
-    """Where a run speaks while it works."""
-
-    def line(self, text: str = "") -> None: ...
-    def progress(self, text: str, final: bool = False) -> None: ...
+RECORDING = frozenset({"log_every", "memory_mb"})  # change no weight, so they may always change
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Job(Trained):
     began: float
 
 
-def run(order: Order, seeds: int, watch: Watch) -> list[Outcome]:
+def run(order: Order, seeds: int = 1, watch: Watch = Quiet()) -> list[Outcome]:
     """`seeds` runs of one order: seed, seed + 1, ...; each in a folder of its own.
 
     Raises:
@@ -84,7 +81,9 @@ def run(order: Order, seeds: int, watch: Watch) -> list[Outcome]:
     return outcomes
 
 
-def resume(path: Path, flags: Sequence[str], stage: str | None, watch: Watch) -> Outcome:
+def resume(
+    path: Path, flags: Sequence[str] = (), stage: str | None = None, watch: Watch = Quiet()
+) -> Outcome:
     """Goes on with a run: from where it stopped, or as a new run from the end of a stage.
 
     Raises:
@@ -102,6 +101,8 @@ def resume(path: Path, flags: Sequence[str], stage: str | None, watch: Watch) ->
     split = old.recipe.data(config)
     _same_data(old.run.read_json("run.json"), split, path)
     model, plan = _made(old.recipe, config, split)
+    if differing:
+        _has_effect(old, plan, _made(old.recipe, old.config, split)[1], sorted(differing))
     run = old.run if stage is None else _forked(old.run, stage, plan, bool(differing))
     if differing:
         _record_change(run, config, differing)
@@ -194,7 +195,9 @@ def _options(job: Job) -> Options:
     valid = job.split.valid
 
     def report_tick(progress: Progress, tick: Tick) -> None:
-        job.watch.progress(f"  {figures.progress_line(progress, tick, job.config.select_by)}")
+        stage = job.plan.stages[tick.place[0] - 1]
+        assert isinstance(stage, Stage), "only stages with steps tick"
+        job.watch.progress(f"  {figures.progress_line(progress, tick, stage)}")
 
     judged: dict[str, str | int] = {"part": "valid", "hash": valid.hash, "size": len(valid)}
     return Options(log_every=job.config.log_every, report=report_tick, judged=judged)
@@ -220,6 +223,28 @@ def _forked(run: Run, stage: str, plan: Plan, differing: bool) -> Run:
     parent = {"parent": child.read_json("parent.json")["path"], "parent_stage": stage}
     child.write_json("run.json", child.read_json("run.json") | parent)
     return child
+
+
+def _has_effect(old: Stored, plan: Plan, before: Plan, keys: Sequence[str]) -> None:
+    """Other settings must train something, or the run would claim what never was.
+
+    Raises:
+        ValueError: no stage reads them, or all steps are done.
+    """
+    if set(keys) <= RECORDING:
+        return
+    said = ", ".join(keys)
+    if not changes(describe(list(before.stages)), describe(list(plan.stages))):
+        raise ValueError(f"{said}: this run trains nothing with it; leave it out")
+    last = plan.stages[-1]
+    if not isinstance(last, Stage) or not old.run.has("last"):
+        return
+    meta = old.run.meta("last")
+    if meta["stage"] == last.name and meta["step"] >= last.steps:
+        raise ValueError(
+            f"{said}: all {meta['step']:,} steps are done, so nothing would be trained with it; "
+            f"raise max_steps above {meta['step']:,} too"
+        )
 
 
 def _record_change(run: Run, config: Any, differing: Mapping[str, Any]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from polyrec.balance import BALANCES
 from polyrec.data import SPLITS, STREAMS
 from polyrec.data.readers import READERS
-from polyrec.experiment.running import Watch
 from polyrec.experiment.stored import stored
+from polyrec.experiment.watching import Watch
 from polyrec.losses import LABEL_LOSSES, LOSSES
 from polyrec.metrics import DIALECTS, RANKING, SYSTEM
 from polyrec.models import MODELS

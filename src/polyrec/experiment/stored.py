@@ -14,6 +14,7 @@ from polyrec.data import Facts
 from polyrec.experiment.records import hashes
 from polyrec.recipes import Recipe, recipe, typed
 from polyrec.run import Run
+from polyrec.train import load_weights, within
 from polyrec.types import Recommender, derived_seed
 
 
@@ -114,12 +115,7 @@ def fresh_model(of: Recipe, config: Any, facts: Facts) -> nn.Module:
 def restore(model: nn.Module, run: Run, checkpoint: str) -> dict[str, Any]:
     """Fills `model` from a checkpoint and returns what was kept beside the weights."""
     tensors, meta = run.load(checkpoint)
-    weights = {
-        key.removeprefix("model/"): value
-        for key, value in tensors.items()
-        if key.startswith("model/")
-    }
-    model.load_state_dict(weights)
+    load_weights(model, within(tensors, "model"))
     return dict(meta)
 
 
