@@ -216,6 +216,23 @@ def test_more_patience_lets_a_stopped_run_go_on(tmp_path: Path) -> None:
     assert len(run.lines("eval")) == 6
 
 
+@pytest.mark.parametrize(
+    ("change", "end"),
+    [({"lr": 0.001}, 10), ({"clip": 1.0}, 10), ({"judge": Steps(1)}, 6), ({}, 6)],
+    ids=["rate", "clip", "judged more often", "nothing"],
+)
+def test_patience_starts_anew_only_where_what_moves_the_weights_changed(
+    tmp_path: Path, change: dict[str, object], end: int
+) -> None:
+    values = {step: 1.0 if step == 2 else 0.0 for step in range(2, 40)}
+    run = Run.create(tmp_path / "run")
+    first = stage(40, select="m", stop=Patience("m", 1))
+    assert fit(Model(), [first], judged_by(values), Progress(), run).step == 6
+    second = replace(first, **change)
+    assert fit(Model(), [second], judged_by(values), Progress(), run).step == end
+    assert run.meta("best")["step"] == 2
+
+
 def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
     run, again = Run.create(tmp_path / "run"), Model()
     fit(Model(), [stage(select="wave")], evaluate, Progress(), run)

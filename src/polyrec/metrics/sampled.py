@@ -39,5 +39,5 @@ def expected(
     full, where = torch.unique(rank, return_inverse=True)
     chance = np.clip((full.numpy() - 1) / (items - 1), 0, 1)
     worth = binom.pmf(place[None, :] - 1, candidates, chance[:, None]) @ values[metric]
-    worth = np.where(full.numpy() > 0, worth, 0.0)
+    worth = np.where(full.numpy() > 0, worth.clip(0, 1), 0.0)  # summing may round above 1
     return torch.from_numpy(worth)[where]

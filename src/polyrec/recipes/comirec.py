@@ -7,6 +7,7 @@ docs/comirec.md, and what the papers say in `comirec_tables`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -176,10 +177,11 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 DEFAULT = "dr"
 RIVALS = ("popular",)  # judged beside every run, on the same requests
-# What a resumed run may change: everything else sets shapes, the split or the question.
+# What a resumed run may change: all else sets shapes, the split, the question, or which events a
+# step uses (batch: used.npy would no longer say what was trained on).
 TRAINING = frozenset({
     "lr", "max_steps", "eval_every", "patience", "negatives", "negatives_per_positive", "clip",
-    "log_every", "memory_mb", "loss", "margin", "remi_beta", "batch", "popular_alpha",
+    "log_every", "memory_mb", "loss", "margin", "remi_beta", "popular_alpha",
 })  # fmt: skip
 __all__ = [
     "CURVES", "DEFAULT", "EXPECTED", "RIVALS", "TRAINING", "VARIANTS", "Config", "ceiling",
@@ -214,6 +216,7 @@ def plan(config: Config, split: Split, model: nn.Module) -> Plan:
     if isinstance(model, parts.ClosedForm):
         closed = model
         solve = Solve("solve", lambda _: closed.solve(split.train))
+        judge = dataclasses.replace(judge, selected_on="")
         return Plan((solve,), judge.validate, judge.full)
     stream = parts.stream(config, split)
     rank = Rank(_loss(config), _sampler(config, split, stream), PICKS[config.pick], "next")

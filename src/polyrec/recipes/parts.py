@@ -164,13 +164,21 @@ def recommender(settings: ServeSettings, model: nn.Module, facts: Facts) -> Reco
         inner = Retrieve(cast(Retriever, model), facts.items, facts.counts, settings.memory_mb)
     if settings.diversity == 0:
         return inner
+    return Diverse(inner, _spread_over(settings, facts), settings.diversity)
+
+
+def _spread_over(settings: ServeSettings, facts: Facts) -> Tensor:
     groups = categories(facts, settings.category)
     if groups is None:
+        table = facts.tables.get("target")
+        held = {} if table is None else table.columns
+        names = ", ".join(n for n, column in held.items() if isinstance(column, Sparse | Bag))
+        remedy = f"name one of {names} with category=NAME" if names else "this log has none"
         raise ValueError(
-            f"diversity={settings.diversity}: items have no column {settings.category!r}; name "
-            f"one of {_columns(facts)} with category=NAME, or set diversity=0"
+            f"diversity={settings.diversity}: items have no column {settings.category!r}; "
+            f"{remedy}, or set diversity=0"
         )
-    return Diverse(inner, groups, settings.diversity)
+    return groups
 
 
 def categories(facts: Facts, column: str) -> Tensor | None:
@@ -186,27 +194,19 @@ def categories(facts: Facts, column: str) -> Tensor | None:
     return None
 
 
-def _columns(facts: Facts) -> str:
-    table = facts.tables.get("target")
-    names = [] if table is None else [n for n, c in table.columns.items() if not _dense(c)]
-    return ", ".join(names) or "none that this log has"
-
-
-def _dense(column: object) -> bool:
-    return not isinstance(column, Sparse | Bag)
-
-
 @dataclass(frozen=True)
 class Judge:
     """Judges a model as it will be served: in short while it trains, in full at the end.
 
     Raises:
-        ValueError: the settings choose by what is not judged, or ask for more than all items.
+        ValueError: the settings choose by what is not judged, ask for more than all items, or
+            spread lists over a column that is not there.
     """
 
     settings: ServeSettings
     split: Split
     serve: Callable[[nn.Module], Recommender]
+    selected_on: Literal["valid", ""] = "valid"  # closed forms have nothing to select
 
     def __post_init__(self) -> None:
         chosen, items = self.settings.select_by, self.split.facts.items
@@ -223,6 +223,8 @@ class Judge:
                     f"{key}={said}: a list of {k:,} from {items:,} items; set k and select_by to "
                     f"at most {items:,}"
                 )
+        if self.settings.diversity:
+            _spread_over(self.settings, self.split.facts)
 
     def validate(self, model: nn.Module) -> Report:
         """The selecting metric's family on validation, without slices or full ranks."""
@@ -251,7 +253,7 @@ class Judge:
             part=part,
             data=questions.hash[:12],
             split=str(self.split.how.get("how", "")),
-            selected_on="valid",
+            selected_on=self.selected_on,
             checkpoint=checkpoint,
             seeds=(self.settings.seed,),
         )

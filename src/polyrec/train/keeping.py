@@ -17,7 +17,7 @@ from torch import Tensor
 from polyrec.run import Run
 from polyrec.train.checkpoint import Memory, Meta, Shelf
 from polyrec.train.record import Interrupted, Tick, comes_again
-from polyrec.train.schedule import best
+from polyrec.train.schedule import best, mark_change
 from polyrec.train.site import Fit, Site, log_save
 from polyrec.train.stage import Stage, changes, describe
 from polyrec.types import Progress
@@ -73,8 +73,12 @@ def take_up(site: Site, tensors: dict[str, Tensor], meta: Meta) -> str | None:
     index = [stage.name for stage in fit.stages].index(progress.stage)
     moments = fit.options.moments == "kept" and f"stages.{index}.optim.is" not in changed
     site.restore(tensors, moments)
-    parts = ["weights", "keeps", "balance", "progress", "patience", "best"]
-    restored = [*parts, "optimiser"] if moments else parts
+    restored = ["weights", "keeps", "balance", "progress", "best"]
+    restored += ["optimiser"] if moments else []
+    if _trained_otherwise(changed, f"stages.{index}."):
+        mark_change(progress)  # so a stage that patience had stopped goes on
+    else:
+        restored.append("patience")
     line = {"checkpoint": "last", "restored": restored, "changed": changed}
     fit.journal.line("resume", progress, line)
     top = best(progress, site.stage.select) if site.stage.select else None
@@ -170,6 +174,12 @@ def finish(site: Site) -> None:
     fit.shelf.link("best", kept, meta)
     if known["step"] != fit.progress.step:
         fit.state().restore(fit.shelf.load(kept)[0])
+
+
+def _trained_otherwise(changed: Mapping[str, object], stage: str) -> bool:
+    """Whether steps move the weights in another way, not just more or fewer of them."""
+    fields = [path.removeprefix(stage).split(".")[0] for path in changed if path.startswith(stage)]
+    return any(field not in ("length", "judge", "stop", "select") for field in fields)
 
 
 def _best_step(fit: Fit) -> int | None:

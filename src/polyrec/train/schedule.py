@@ -10,12 +10,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from polyrec.types import Progress, Schedule
 
 T = TypeVar("T")
 By = Literal["epoch", "step"]
+CHANGED = "changed"  # in an evaluation's row: what follows it was trained with other settings
 
 
 @dataclass(frozen=True)
@@ -211,15 +212,17 @@ class Best:
 def best(progress: Progress, metric: str) -> Best | None:
     """The stage's best evaluation by `metric` ("-name": smaller is better); None before any.
 
-    Only a strictly better value is a new best; the first evaluation always is one.
+    Only a strictly better value is a new best; the first evaluation always is one. Training that
+    goes on with other settings is not flat yet: `flat` counts from there.
     """
     found: Best | None = None
-    for step, value in _values(progress, metric):
-        better = found is None or _signed(metric, value) > _signed(metric, found.value)
-        if found is None or better:
+    for row, (step, value) in zip(_rows(progress), _values(progress, metric), strict=True):
+        if found is None or _signed(metric, value) > _signed(metric, found.value):
             found = Best(value, step, 0)
         else:
             found = Best(found.value, found.step, found.flat + 1)
+        if row.get(CHANGED):
+            found = Best(found.value, found.step, 0)
     return found
 
 
@@ -234,11 +237,21 @@ def improvements(progress: Progress, metric: str) -> list[bool]:
 
 def _values(progress: Progress, metric: str) -> list[tuple[int, float]]:
     name = metric.removeprefix("-")
-    rows = [row for row in progress.metrics if row["stage"] == progress.stage]
+    rows = _rows(progress)
     if rows and name not in rows[-1]:
         near = get_close_matches(name, rows[-1], 1, 0)
         raise KeyError(f"no evaluation has {name!r}; the nearest is {near[0]!r}")
     return [(row["step"], row[name]) for row in rows]
+
+
+def _rows(progress: Progress) -> list[dict[str, Any]]:
+    return [row for row in progress.metrics if row["stage"] == progress.stage]
+
+
+def mark_change(progress: Progress) -> None:
+    """Notes that training goes on with other settings after the stage's latest evaluation."""
+    for row in _rows(progress)[-1:]:
+        row[CHANGED] = True
 
 
 def _signed(metric: str, value: float) -> float:
