@@ -13,7 +13,7 @@ from polyrec.recipes import RECIPES, compose, reasons, recipe
 
 # Settings that make a variant small enough for a test; what the variant is about stays.
 SMALL = {"comirec": (*TINY, "max_steps=1", "eval_every=1", "k=20", "select_by=recall@20")}
-OWN = {"sa_b1024": ("negatives=in_batch",)}  # 1,024 rows ask for more negatives than there are
+OWN = {"sa_b1024": ("negatives=uniform",)}  # 1,024 rows ask for more unique ones than there are
 
 
 def variants() -> list[tuple[str, str]]:

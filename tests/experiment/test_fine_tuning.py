@@ -32,7 +32,7 @@ def test_a_run_that_patience_stopped_trains_on_at_another_rate(flat: Path) -> No
     [
         ("lr=0.001", "all 20 steps are done"),
         ("patience=9", "raise max_steps above 20"),
-        ("margin=0.7", "trains nothing"),
+        ("margin=0.7", "only loss=margin reads it"),
     ],
 )
 def test_a_setting_that_would_train_nothing_is_refused_and_not_recorded(

@@ -20,7 +20,7 @@ from polyrec.experiment.figures import Judged, Trained
 from polyrec.experiment.stored import Stored, fresh_model, restore, stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.files import writing_folder
-from polyrec.recipes import Plan, Recipe, Sourced, changed, compose, recipe
+from polyrec.recipes import Plan, Recipe, Sourced, all_read, changed, compose, recipe
 from polyrec.run import Run
 from polyrec.train import Interrupted, NonFiniteError, Options, Stage, Tick, describe, fit
 from polyrec.train.record import comes_again
@@ -70,6 +70,8 @@ def run(order: Order, seeds: int = 1, watch: Watch = Quiet()) -> list[Outcome]:
     of = recipe(order.recipe)
     variant = order.variant or of.DEFAULT
     sourced = compose(of.Config, of.VARIANTS, variant, order.file, order.flags)
+    by_hand = [key for key, who in sourced.origin.items() if who in ("file", "flag")]
+    all_read(of, sourced.config, by_hand)
     first = sourced.config.seed
     split: Split | None = None
     outcomes = []
@@ -98,10 +100,11 @@ def resume(
             f"{', '.join(fixed)} cannot change in a resumed run, only training settings can "
             f"({', '.join(sorted(old.recipe.TRAINING))}); start a new run with `polyrec run`"
         )
+    all_read(old.recipe, config, differing)
     split = old.recipe.data(config)
     _same_data(old.run.read_json("run.json"), split, path)
     model, plan = _made(old.recipe, config, split)
-    if differing:
+    if differing and stage is None:
         _has_effect(old, plan, _made(old.recipe, old.config, split)[1], sorted(differing))
     run = old.run if stage is None else _forked(old.run, stage, plan, bool(differing))
     if differing:

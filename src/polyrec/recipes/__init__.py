@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, cast
 
 from torch import nn
@@ -15,8 +15,8 @@ from polyrec.recipes.plan import Plan
 from polyrec.types import Recommender
 
 __all__ = [
-    "RECIPES", "Curve", "Expected", "Plan", "Recipe", "Sourced", "changed", "chosen", "compose",
-    "near", "reasons", "recipe", "setting", "typed",
+    "RECIPES", "Curve", "Expected", "Plan", "Recipe", "Sourced", "all_read", "changed", "chosen",
+    "compose", "near", "reasons", "recipe", "setting", "typed",
 ]  # fmt: skip
 
 RECIPES: Mapping[str, str] = {
@@ -35,11 +35,27 @@ class Recipe(Protocol):
     CURVES: tuple[Curve, ...]
     TRAINING: frozenset[str]  # keys that a resumed run may change
 
+    def idle(self, config: Any) -> Mapping[str, str]: ...  # settings that nothing reads: why
     def data(self, config: Any) -> Split: ...
     def model(self, config: Any, facts: Facts) -> nn.Module: ...
     def serve(self, config: Any, model: nn.Module, facts: Facts) -> Recommender: ...
     def plan(self, config: Any, split: Split, model: nn.Module) -> Plan: ...
     def ceiling(self, config: Any, split: Split) -> Recommender | None: ...
+
+
+def all_read(of: Recipe, config: Any, keys: Iterable[str]) -> None:
+    """Passes if every one of these settings changes something under the others.
+
+    Raises:
+        ValueError: one does not; names what would read it.
+    """
+    unread = of.idle(config)
+    for key in keys:
+        if key in unread:
+            raise ValueError(
+                f"{key}={getattr(config, key)} changes nothing here: only {unread[key]} reads it; "
+                "set that, or leave it out"
+            )
 
 
 def recipe(name: str) -> Recipe:

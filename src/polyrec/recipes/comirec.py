@@ -21,6 +21,7 @@ from polyrec.data import Facts, Split
 from polyrec.negatives import InBatch, LogUniform, Popular, Uniform
 from polyrec.nn import Interests
 from polyrec.recipes import parts
+from polyrec.recipes.comirec_idle import idle
 from polyrec.recipes.comirec_tables import CURVES, EXPECTED
 from polyrec.recipes.config import setting
 from polyrec.recipes.plan import Plan
@@ -185,7 +186,7 @@ TRAINING = frozenset({
 })  # fmt: skip
 __all__ = [
     "CURVES", "DEFAULT", "EXPECTED", "RIVALS", "TRAINING", "VARIANTS", "Config", "ceiling",
-    "data", "model", "plan", "serve",
+    "data", "idle", "model", "plan", "serve",
 ]  # fmt: skip
 
 
