@@ -152,7 +152,8 @@ class Report:
 def table(report: Report, title: str = "") -> str:
     """The values as plain lines: metric, value, interval, n; under it what they mean.
 
-    Values that share everything but the metric are explained by one line.
+    Values that share everything but the metric are explained by one line; the line without names
+    holds for all that no other line names.
     """
     width = max((len(name) for name in report.values), default=6)
     lines = [title] if title else []
@@ -165,8 +166,9 @@ def table(report: Report, title: str = "") -> str:
             f"  {v.units:,} {v.unit}, {v.method}{warning}"
         )
         meanings.setdefault(v.passport.short(), []).append(name)
+    common = max(meanings, key=lambda meaning: len(meanings[meaning]), default="")
     for meaning, names in meanings.items():
-        whose = "" if len(meanings) == 1 else f"{', '.join(names)}: "
+        whose = "" if meaning == common else f"{', '.join(names)}: "
         lines.append(f"  {whose}{meaning}")
     return "\n".join(lines)
 
