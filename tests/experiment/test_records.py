@@ -114,7 +114,7 @@ def test_a_train_line_tells_the_loss_and_its_chance_level(run: Path) -> None:
     line = lines(run, "train")[-1]
     wanted = {
         "stage", "epoch", "step", "seconds", "cpu_seconds", "loss", "batch_loss", "chance", "lr",
-        "gradient", "update_per_weight", "negatives", "valid",
+        "gradient", "update_per_weight", "negatives", "valid", "false",
     }  # fmt: skip
     assert wanted <= set(line)
 

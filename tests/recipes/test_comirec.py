@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from polyrec.recipes import comirec, compose
+from polyrec.recipes import comirec, compose, parts
 
 
 def config(variant: str, *flags: str) -> comirec.Config:
@@ -45,3 +45,14 @@ def test_what_a_resumed_run_may_change_shapes_nothing() -> None:
     shaping = {"dim", "hidden", "interests", "length", "model", "data", "world", "split", "cut",
                "seed", "init", "similarity"}  # fmt: skip
     assert not comirec.TRAINING & shaping
+
+
+def test_the_later_choices_of_a_row_s_person_follow_its_time() -> None:
+    split = comirec.data(comirec.Config(world="retail_tiny"))
+    batch = parts.RandomCut(split.train, 16, 20).batch(1, 0, 0)
+    later = parts.Later(split.train)(batch)
+    for row, person in enumerate(batch.requests.actor.tolist()):
+        own = slice(split.train.start[person], split.train.start[person + 1])
+        after = split.train.time[own] > int(batch.requests.time[row])
+        found = later.values[later.start[row] : later.start[row + 1]]
+        assert found.tolist() == split.train.target[own][after].tolist()

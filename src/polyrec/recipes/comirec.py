@@ -220,7 +220,8 @@ def plan(config: Config, split: Split, model: nn.Module) -> Plan:
         judge = dataclasses.replace(judge, selected_on="")
         return Plan((solve,), judge.validate, judge.full)
     stream = parts.stream(config, split)
-    rank = Rank(_loss(config), _sampler(config, split, stream), PICKS[config.pick], "next")
+    negatives, later = _sampler(config, split, stream), parts.Later(split.train)
+    rank = Rank(_loss(config), negatives, PICKS[config.pick], "next", later)
     stage = Stage(
         name="train",
         tasks=(Task(stream, rank),),

@@ -26,9 +26,10 @@ from polyrec.data import (
 from polyrec.data.filters import Dedup
 from polyrec.data.splits import How
 from polyrec.evaluate import Report, Setting, ranking
+from polyrec.kernels.ranges import packed_ids, places
 from polyrec.nn import Cosine, Dot
 from polyrec.recommend import Diverse, Fallback, Retrieve, Score
-from polyrec.types import Recommender, Retriever, Scorer
+from polyrec.types import PairBatch, Ragged, Recommender, Retriever, Scorer
 
 METRICS = ("recall", "ndcg", "hit_rate", "mrr", "map", "precision")
 SYSTEM = ("coverage", "novelty", "gini")
@@ -127,6 +128,24 @@ def stream(settings: TrainSettings, split: Split) -> Cuts:
     """Training examples: one cut a person, or every cut."""
     make = RandomCut if settings.examples == "random_cut" else AllCuts
     return make(split.train, settings.batch, settings.length, settings.min_history)
+
+
+@dataclass(frozen=True)
+class Later:
+    """What each row's person goes on to choose in the log: negatives among it are false ones."""
+
+    events: Events
+
+    def __call__(self, batch: PairBatch) -> Ragged:
+        """[B]: targets of the person's events after the row's time; without a clock, of all."""
+        actor = batch.requests.actor.numpy()
+        bounds = self.events.start[actor], self.events.start[actor + 1]
+        at = Ragged(*map(torch.from_numpy, packed_ids(self.events.target, *bounds)))
+        if batch.requests.time is None:
+            return at
+        kept = torch.from_numpy(self.events.time[places(*bounds)]) > batch.requests.time[at.row]
+        lengths = torch.bincount(at.row[kept], minlength=len(at))
+        return Ragged(at.values[kept], torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]))
 
 
 def similarity(settings: TrainSettings) -> nn.Module:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from polyrec.negatives import false_negatives
 from polyrec.types import (
     Answers,
     Draw,
@@ -22,6 +23,7 @@ from polyrec.types import (
     Objective,
     PairBatch,
     Progress,
+    Ragged,
     Ranker,
     RankingLoss,
     Retriever,
@@ -66,13 +68,15 @@ class Rank:
     """The item that answered, held against drawn ones.
 
     One interest answers for the row (`pick`, no gradient through the choice), so the others get
-    none. Each distinct id of the batch is asked of the model once.
+    none. Each distinct id of the batch is asked of the model once. `later` tells each row's own
+    later positives, so that the log can say how many negatives are false.
     """
 
     loss: RankingLoss
     negatives: Sampler
     pick: Pick = nearest
     name: str = "rank"
+    later: Callable[[PairBatch], Ragged] | None = None
 
     def __call__(self, model: nn.Module, batch: PairBatch, progress: Progress) -> Losses:
         scores, encoded = self._scores(model, batch, progress)
@@ -97,6 +101,9 @@ class Rank:
     ) -> tuple[Scores, Encoded]:
         retriever = cast(Retriever, model)
         negatives = self.negatives.sample(batch, progress)
+        if self.later is not None:
+            known = partial(self.later, batch)
+            progress.note(f"false/{self.name}", lambda: false_negatives(negatives, known()))
         asked = [batch.positives, *(draw.ids.flatten() for draw in negatives.draws)]
         ids, place = torch.unique(torch.cat(asked), return_inverse=True)
         encoded = retriever(batch.requests, ids)
