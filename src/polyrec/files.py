@@ -36,8 +36,7 @@ def writing_folder(path: Path) -> Iterator[Path]:
     Raises:
         FileExistsError: `path` exists already and is not an empty folder.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise FileExistsError(f"{path} exists already: name another folder, or remove it first")
+    refuse_taken(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
     beside.chmod(path.parent.stat().st_mode & 0o777)  # mkdtemp's own is for one person alone
@@ -46,6 +45,16 @@ def writing_folder(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def refuse_taken(path: Path) -> None:
+    """A new folder takes a free name.
+
+    Raises:
+        FileExistsError: `path` exists already and is not an empty folder.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise FileExistsError(f"{path} exists already: name another folder, or remove it first")
 
 
 def _flush(path: Path) -> None:

@@ -4,10 +4,10 @@ The numbers are those of the table of required messages. Rows without a case her
 
 | row | why |
 |---|---|
-| 26 | more than 2,147,483,646 distinct keys do not fit into a test; held in `test_vocab` |
+| 26 | 2,147,483,646 distinct keys do not fit into a test: `test_vocab`, with a smaller limit |
 | 37 | label parts belong to splits of rows: `test_rows`; one class in all is D15, `test_check` |
 | 38 | a finding (D14), not an error of reading: `test_check` |
-| 55 | `test_store`: no room on the disk, folder taken |
+| 55 | `test_store`: no room on the disk, folder taken, a file that cannot be written whole |
 | 56 | needs a file that changes while it is read: `test_a_file_that_changes_is_refused` below |
 | 57, 58 | `test_catalogue`: a local server with another file, no server |
 | 60 | profile records: TencentGR's reader belongs to the sequence family |
@@ -156,6 +156,9 @@ REFUSED = [
         ("byte-order mark FF FE", "--encoding utf-16"),
     ),
     Case(17, "NUL", {"a.csv": GOOD + b"u\0,i,1400000000\n"}, ("a.csv:22", "NUL byte at offset")),
+    Case(17, "workbook", {"a.xlsx": b"PK\x03\x04" + bytes(40)}, ("a workbook", "as CSV UTF-8")),
+    Case(17, "page", {"a.csv": b"<!DOCTYPE html>\n<p>404</p>\n"}, ("a web page", "fetch it again")),
+    Case(17, "array", {"a.json": b'[\n{"user": 1}\n]\n'}, ("one JSON array", "one object a line")),
     Case(17, "zip", {"a.csv": b"PK\x03\x04" + bytes(40)}, ("zip archive", "unzip")),
     Case(17, "cut Parquet", {"a.csv": b"PAR1" + b"x" * 40}, ("cannot be read", "write it again")),
     Case(
@@ -252,6 +255,19 @@ REFUSED = [
         ('rating "inf" is no finite number',),
     ),
     Case(
+        35,
+        "decimal comma",
+        {"a.csv": b"user;item;rating\nu;i;3,5\nv;j;4,0\n"},
+        ('a.csv:2:3: rating "3,5"', "no cell holds one (a comma for the decimal point", "fix the"),
+    ),
+    Case(
+        35,
+        "text is never filled",
+        {"a.csv": ratings(b"u,i,%b,5" % T, b"v,j,%b,good" % T)},
+        ('a.csv:3:4: rating "good"', "fix the column or --bad-rows skip:N"),
+        {"fill": (("rating", 0.0),)},
+    ),
+    Case(
         36,
         "labels",
         {"a.csv": b"user,item,label\nu,i,1\nv,j,-1\nw,j,2\n"},
@@ -262,6 +278,13 @@ REFUSED = [
         "feature nan",
         atomic(item=b"item_id:token\tprice:float\ni1\t2.5\ni2\tnan\n"),
         ("d.item:3:2", '"price"', "--fill price=0"),
+    ),
+    Case(
+        39,
+        "infinite column",
+        {"a.csv": ratings(b"u,i,%b,5" % T, b"v,j,%b,inf" % T, head=b"user,item,ts,price")},
+        ('a.csv:3:4: column "price": "inf"', "--fill price=0"),
+        {"rename": (("price", "price"),)},
     ),
     Case(
         40,
@@ -313,6 +336,16 @@ REFUSED = [
         ("list or a sequence?", "--reader sequences"),
     ),
     Case(
+        47,
+        "two beginnings",
+        {
+            "d.inter": b"user_id:token\titem_id:token\nu\t0\nv\t1\n",
+            "d.item": b"item_id:token\tprice:float\n1\t2\n2\t3\n",
+        },
+        ("events start at 0, those of the table at 1", "without --order given"),
+        {"order": "given"},
+    ),
+    Case(
         48,
         "gaps",
         {"a.csv": b"user,item\nu,1\nu,2\nv,4000000000\n"},
@@ -339,7 +372,7 @@ REFUSED = [
         54,
         "memory",
         {"a.csv": GOOD},
-        ("GB of memory", "limit", "--mem"),
+        ("needs 0.00101 MB of memory", "limit 0.000477 MB", "--mem"),
         {"mem": 500},
         error=MemoryError,
     ),

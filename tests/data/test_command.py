@@ -90,6 +90,13 @@ def test_json_is_the_only_and_last_line(log: Path, capsys: Capture) -> None:
         (("import", "{log}", "{folder}/out", "--mem", "much"), "--mem"),
         (("import", "{log}", "{folder}/out", "--fill", "x"), "--fill"),
         (("import", "{log}", "{folder}/out", "--nonsense", "5"), "--nonsense"),
+        (("import", "{log}", "{folder}/out", "--dedup", "lst"), 'nearest "last"'),
+        (("import", "{log}", "{folder}/out", "--accept", "D88"), '--accept: got "D88"'),
+        (("import", "{log}", "{folder}/out", "--allow-leak", "D9"), "one of L1"),
+        (("import", "{folder}/nope.csv", "{folder}"), "exists already"),  # before anything is read
+        (("size", "{log}", "--length", "-5"), "--length: got -5; at least 1"),
+        (("split", "{folder}", "--n", "0"), "--n: got 0; at least 1"),
+        (("split", "{folder}", "--cut", "1.5"), "--cut: got 1.5; a share"),
         (("split", "{folder}", "--how", "time"), "data.json"),
         (("show", "{folder}/nope"), "no such file"),
         (("get", "beauty"), "beauty-seq"),
@@ -114,6 +121,26 @@ def test_an_unknown_split_names_the_nearest(log: Path, tmp_path: Path, capsys: C
     assert 'nearest "leave-one-out"' in error
 
 
+def test_actors_that_stay_in_train_are_told(tmp_path: Path, capsys: Capture) -> None:
+    log = tmp_path / "log.csv"
+    long = "".join(f"v,i{i},{T + i}\n" for i in range(5))
+    log.write_text(f"user,item,ts\nu,i1,{T}\nu,i2,{T + 9}\n{long}")
+    run(capsys, "import", log, tmp_path / "out")
+    code, said, _ = run(capsys, "split", tmp_path / "out", "--accept", "D13")
+    assert code == 0
+    assert "note: 1 actors (50%) stay train only" in said
+
+
+def test_the_next_command_keeps_a_given_split(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "train.txt").write_text("1 1 2 3\n2 3 4\n")
+    (tmp_path / "lists" / "test.txt").write_text("1 4\n2 1\n")
+    _, said, _ = run(capsys, "import", tmp_path / "lists", tmp_path / "out")
+    assert "--how given" in said
+    _, said, _ = run(capsys, "split", tmp_path / "out", "--how", "last-n")
+    assert "WARN D9   the order of a list says nothing" in said
+
+
 def test_check_says_findings_and_exits_3_when_one_fails(
     log: Path, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -124,6 +151,14 @@ def test_check_says_findings_and_exits_3_when_one_fails(
     code, said, _ = run(capsys, "check", log)
     assert code == 3
     assert "FAIL D1" in said
+
+
+def test_list_shows_every_count_that_is_known(capsys: Capture) -> None:
+    _, said, _ = run(capsys, "list")
+    head, *lines = said.splitlines()
+    lastfm = next(line for line in lines if line.startswith("lastfm-social"))
+    assert lastfm[: head.index("events") + 6].split()[1:] == ["1,880", "4,489", "52,668"]
+    assert "train 1,878 / 4,476 / 42,135" in lastfm
 
 
 def test_list_shows_the_catalogue(capsys: Capture) -> None:

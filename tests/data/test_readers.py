@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from polyrec.data import READERS, Dataset, ReadOptions, SplitConfig, read
+from polyrec.data.check import check
 from polyrec.data.readers import draft, recognise
 from polyrec.data.readers.columns.keys import compact
 
@@ -214,6 +215,22 @@ def test_frames_and_columnar_files_give_the_same_data_as_text(tmp_path: Path) ->
     assert {read(source).hash for source in sources} == {wanted}
     assert read(tmp_path / "a.parquet").hash == wanted
     assert read(tmp_path / "a.feather").hash == wanted
+    pl.read_csv(path).write_ipc(tmp_path / "views.arrow")  # text as string_view
+    assert read(tmp_path / "views.arrow").hash == wanted
+
+
+def test_columns_of_other_kinds_are_in_nobodys_way_and_have_no_role(tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
+    plain = pd.DataFrame({"user": ["a", "b"], "item": ["x", "y"]})
+    day = pd.period_range("2020-01-01", periods=2)
+    odd = plain.assign(many=[[1], [2]], day=day, raw=[b"\xff", b"\xfe"], both=[{"a": 1}] * 2)
+    odd.to_parquet(tmp_path / "odd.parquet")
+    assert read(tmp_path / "odd.parquet").hash == read(plain).hash
+    assert check(tmp_path / "odd.parquet")[0].level == "PASS"
+    for role, column in (("time", "day"), ("target", "raw"), ("rating", "many")):
+        with pytest.raises(ValueError, match=f'column "{column}"') as caught:
+            read(odd, ReadOptions(**{role: column}))
+        assert "\n" not in str(caught.value)
 
 
 def test_a_data_frame_is_never_modified_and_its_index_is_ignored_with_a_note() -> None:
@@ -245,6 +262,33 @@ def test_time_units_agree(tmp_path: Path) -> None:
         assert int(dataset.events.time[0]) == DAY * 1000, name
         hashes.add(dataset.hash)
     assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    ("stamp", "said"),
+    [
+        ("2014-05-13 16:53:20", True),
+        ("2014-05-13T16:53:20", True),
+        ("2014-05-13", True),
+        ("2014-05-13T16:53:20Z", False),
+        ("2014-05-13 16:53+0200", False),
+    ],
+)
+def test_a_missing_zone_is_noted_and_a_present_one_is_not(
+    stamp: str, said: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(f"user,item,time\nu,i,{stamp}\nv,j,{stamp}\n")
+    notes = read(tmp_path / "a.csv").source.notes
+    assert ("times without zone read as UTC" in notes) == said
+
+
+def test_a_known_file_brings_its_terms_and_warnings_under_any_name(
+    real_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.txt.gz").write_bytes((real_data / "amazon_seq/Beauty.txt.gz").read_bytes())
+    source = read(tmp_path / "mine.txt.gz", ReadOptions(reader="sequences")).source
+    assert "the catalogue knows this as beauty-seq" in source.notes
+    assert "McAuley" in source.licence
 
 
 def test_day_and_month_that_tell_themselves_are_read(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What is written comes back, mapped, whole, and with its hash."""
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -130,10 +131,50 @@ def test_sizes_equal_the_files_within_their_headers(make: Make, tmp_path: Path) 
 def test_a_full_disk_is_refused_before_writing(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10}))
-    with pytest.raises(ValueError, match="0 MB are free: name a folder elsewhere"):
+    usage = type("Usage", (), {"free": 10, "total": 100})
+    monkeypatch.setattr(store.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(
+        ValueError, match=r"set needs [\d,]+ bytes, 10 are free.*a folder elsewhere"
+    ):
         save(make(), tmp_path / "set")
-    assert not (tmp_path / "set").exists()
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("events", [300, 5000])  # refused at the last block, and before it
+def test_a_file_that_cannot_be_written_whole_leaves_nothing(
+    events: int, make: Make, tmp_path: Path
+) -> None:
+    """The operating system refuses long files as it refuses a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    made = make(events=events)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(ValueError) as caught:
+            save(made, tmp_path / "set")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    told = str(caught.value)
+    for words in (f"{tmp_path / 'set'} cannot be written", "bytes", "are free", "elsewhere"):
+        assert words in told
+    assert "\n" not in told
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_place_that_cannot_hold_a_folder_is_named(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item\n")
+    with pytest.raises(ValueError, match=r"log.csv/set cannot be written.*name a folder elsewhere"):
+        save(make(), tmp_path / "log.csv" / "set")
+
+
+@pytest.mark.parametrize("hurt", ["target.npy", "data.json"])
+def test_a_stored_set_that_was_cut_is_refused_in_one_line(
+    hurt: str, make: Make, tmp_path: Path
+) -> None:
+    save(make(), tmp_path / "set")
+    file = tmp_path / "set" / hurt
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(ValueError, match=rf"{hurt} is .*broken.*import the log again"):
+        load(tmp_path / "set")
 
 
 def test_facts_come_back(make: Make, tmp_path: Path) -> None:

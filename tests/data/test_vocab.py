@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyrec.data import Vocab
+from polyrec.data import keys as columns
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 
@@ -94,6 +95,28 @@ def test_given_ids_from_zero_move_up_by_one() -> None:
 def test_given_ids_with_large_gaps_are_refused_with_the_size() -> None:
     with pytest.raises(ValueError, match=r"4,000,000,000.*953\.7 GB.*re-index"):
         Vocab.build(np.array([1, 4_000_000_000]), "given")
+
+
+def test_ids_count_alike_in_the_files_of_one_import() -> None:
+    """Row 47: a table that counts from 1 beside events that count from 0, or the reverse."""
+    zero, one = np.array([0, 2, 1]), np.array([1, 2, 3])
+    for events, table in ((zero, one), (one, zero)):
+        start = rf"events start at {events.min()}, those of the table at {table.min()}"
+        with pytest.raises(ValueError, match=rf"{start}.*without --order given"):
+            Vocab.build(events, "given", table)
+
+
+def test_given_ids_of_a_table_alone_keep_their_number() -> None:
+    vocab, ids = Vocab.build(np.array([2, 1]), "given", np.array([5, 4, 1]))
+    assert ids.tolist() == [2, 1]
+    assert vocab.keys([4, 5]) == ["4", "5"]
+
+
+def test_more_keys_than_ids_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 26, with a smaller limit: 2,147,483,646 keys do not fit into a test."""
+    monkeypatch.setattr(columns, "MOST", 3)
+    with pytest.raises(ValueError, match=r"4 distinct keys, limit 3 \(int32\): hash buckets"):
+        Vocab.build(np.array(["a", "b", "c", "d"]))
 
 
 def test_given_ids_must_be_integers() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyrec.kernels.ranges import mark, packed_ids, places
-from polyrec.kernels.repeats import first_in_run
+from polyrec.kernels.repeats import again_in_run, first_in_run
 
 STRETCHES = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)).map(sorted), max_size=8)
 
@@ -39,3 +39,14 @@ def test_only_the_first_of_a_code_in_its_run_is_kept(runs: list[list[int]]) -> N
     code = np.array([c for codes in runs for c in codes], np.int64)
     kept = [code not in codes[:i] for codes in runs for i, code in enumerate(codes)]
     assert first_in_run(run, code, 5).tolist() == kept
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans())))
+def test_late_entries_that_an_early_one_of_their_run_repeats(
+    rows: list[tuple[int, int, bool]],
+) -> None:
+    rows = sorted(rows, key=lambda row: row[0])
+    run, code, late = (np.array([row[i] for row in rows], np.int64) for i in range(3))
+    early = {(r, c) for r, c, is_late in rows if not is_late}
+    wanted = [is_late and (r, c) in early for r, c, is_late in rows]
+    assert again_in_run(run, code, 4, late.astype(bool)).tolist() == wanted

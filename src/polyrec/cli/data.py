@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from polyrec.cli.reading import Flags, filters, integer, moment, number, options, reads, words
+from polyrec.cli.reading import (
+    Flags,
+    accepted,
+    filters,
+    integer,
+    moment,
+    number,
+    one_of,
+    options,
+    reads,
+    words,
+)
 from polyrec.cli.say import Say
 from polyrec.cli.told import as_json_values, read_aloud, sample, say_source
 
@@ -23,10 +34,12 @@ def list_sets(as_json: AsJson = False) -> None:
     from polyrec.data.catalogue import CATALOGUE, at_hand
 
     say, sets = Say(as_json), []
+    say.line(f"{'name':22}{'actors':>13}{'targets':>13}{'events':>13}")
     for entry in CATALOGUE.values():
         here = at_hand(entry)
-        sizes = f"{entry.actors:,} / {entry.targets:,} / {entry.events:,}" if entry.log else ""
-        say.line(f"{entry.name:22}{sizes:36}{'at hand' if here else '':9}{entry.title}")
+        sizes = (entry.actors, entry.targets, entry.events) if entry.log else ()
+        cells = "".join(f"{size:>13,}" if size else f"{'open':>13}" for size in sizes)
+        say.line(f"{entry.name:22}{cells:41}{'at hand' if here else '':9}{entry.title}")
         sets.append(
             {
                 "name": entry.name,
@@ -38,7 +51,7 @@ def list_sets(as_json: AsJson = False) -> None:
                 "at_hand": here,
             }
         )
-    say.line("actors / targets / events; `polyrec data get NAME` fetches a set")
+    say.line("`polyrec data get NAME` fetches a set, `data import NAME OUT` reads one at hand")
     say.result({"sets": sets})
 
 
@@ -77,7 +90,7 @@ def check_log(path: Log, as_json: AsJson = False, *, flags: Flags) -> None:
     found = check(path, options(flags))
     for finding in found:
         say.line(f"{finding.level:5}{finding.id:5}{finding.message}")
-    failed = [f.id for f in found if f.level == "FAIL" and f.id not in words(flags["accept"])]
+    failed = [f.id for f in found if f.level == "FAIL" and f.id not in accepted(flags["accept"])]
     say.line(f"{len(found)} checks, {len(failed)} failed")
     told = [{"id": f.id, "level": f.level, "message": f.message} for f in found]
     say.result({"findings": told, "failed": failed})
@@ -101,16 +114,22 @@ def import_log(
     from polyrec.data import save
     from polyrec.data.check import check_dataset, refuse
     from polyrec.data.filters import apply
+    from polyrec.data.splits.parts import PART
+    from polyrec.files import refuse_taken
 
     say = Say(as_json)
     if out is None and not dry_run:
         raise ValueError(f"{path}: no folder OUT for the data set; name one, or use --dry-run")
-    dataset = apply(read_aloud(path, options(flags), say), filters(flags))
-    refuse(check_dataset(dataset), words(flags["accept"]))
+    wanted = filters(flags)
+    if out is not None and not dry_run:
+        refuse_taken(out)  # before a long reading, not after it
+    dataset = apply(read_aloud(path, options(flags), say), wanted)
+    refuse(check_dataset(dataset), accepted(flags["accept"]))
     say_source(dataset, say)
     if out is not None and not dry_run:
         save(dataset, out)
-        say.line(f"written: {out}\nnext: polyrec data split {out} --how leave-one-out")
+        how = "given" if PART in dataset.events.extra else "leave-one-out"
+        say.line(f"written: {out}\nnext: polyrec data split {out} --how {how}")
     say.result({**as_json_values(dataset), "out": None if dry_run or out is None else str(out)})
 
 
@@ -149,7 +168,7 @@ def split_set(
         per=one_of("--per", per, ["actor", "all"]),
         valid_from_train=number("--valid-from-train", valid_from_train),
         cold=one_of("--cold", cold, ["keep", "drop"]),
-        allow_leaks=words(allow_leak),
+        allow_leaks=accepted(allow_leak, "--allow-leak"),
         seed=seed,
     )
     say, dataset = Say(as_json), load(out)
@@ -157,9 +176,11 @@ def split_set(
     findings = check_split(dataset, made, ties_told=bool(ties))
     for finding in findings:
         say.line(f"{finding.level:5}{finding.id:5}{finding.message}")
-    refuse(findings, words(accept))
+    refuse(findings, accepted(accept))
     save_split(made, out)
     sizes = {"train": len(made.train), "valid": len(made.valid), "test": len(made.test)}
+    if share := made.how.get("train_only_share"):
+        say.line(f"note: {made.how['train_only_actors']:,} actors ({share:.0%}) stay train only")
     say.line(
         f"train {sizes['train']:,} events; valid {sizes['valid']:,} and test "
         f"{sizes['test']:,} questions; kept in {out / 'split.json'}"
@@ -195,6 +216,8 @@ def size_set(
     from polyrec.data.readers import read
     from polyrec.data.store import bytes_of
 
+    if length < 1:
+        raise ValueError(f"--length: got {length}; at least 1; for example 20")
     say, dataset = Say(as_json), read(out)
     sizes = bytes_of(dataset)
     for name, size in sizes.items():
@@ -208,21 +231,6 @@ def size_set(
         f"all of them: {joined * len(dataset.events):,} bytes"
     )
     say.result({"columns": sizes, "total": total, "joined_example": joined})
-
-
-def one_of(flag: str, value: str, known: list[str]) -> Any:
-    """A value of a fixed set.
-
-    Raises:
-        ValueError: it is none of them; the nearest is named.
-    """
-    from polyrec.data.readers.faults import near
-
-    if value not in known:
-        raise ValueError(
-            f'{flag}: got "{value}"; one of {", ".join(known)}; nearest "{near(value, known, 1)}"'
-        )
-    return value
 
 
 def _two_dates(text: str) -> tuple[int, int] | None:

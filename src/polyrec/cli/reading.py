@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -106,9 +106,9 @@ def options(flags: Flags) -> ReadOptions:
     from polyrec.data.readers.options import size
 
     plain = {n: flags[n] for n in TEXT if n in flags and isinstance(flags[n], str)}
-    for name in ("label", "columns", "ignore", "accept"):
+    for name in ("label", "columns", "ignore"):
         plain[name] = words(flags[name])
-    plain["accept"] += words(flags["allow_leak"])
+    plain["accept"] = accepted(flags["accept"]) + accepted(flags["allow_leak"], "--allow-leak")
     plain.pop("allow_leak")
     plain["rename"] = tuple(_pair("--map", word) for word in words(flags["rename"]))
     fills = [_pair("--fill", word) for word in words(flags["fill"])]
@@ -127,6 +127,7 @@ def filters(flags: Flags) -> Filters:
         ValueError: a flag holds something it does not take.
     """
     from polyrec.data import Filters
+    from polyrec.data.filters import Dedup
 
     counts = words(flags["min_count"])
     if counts and len(counts) != 2:
@@ -136,7 +137,7 @@ def filters(flags: Flags) -> Filters:
         kinds=words(flags["kinds"]),
         since=moment("--since", flags["since"]),
         until=moment("--until", flags["until"]),
-        dedup=flags["dedup"],
+        dedup=one_of("--dedup", flags["dedup"], [*get_args(Dedup)]),
         min_count=(pair[0], pair[1]) if pair else None,
         k_core=integer("--k-core", flags["k_core"] or "0"),
         max_events=integer("--max-events", flags["max_events"] or "0"),
@@ -146,6 +147,33 @@ def filters(flags: Flags) -> Filters:
 def words(text: str) -> tuple[str, ...]:
     """Comma-separated words."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def one_of(flag: str, value: str, known: list[str]) -> Any:
+    """A value of a fixed set.
+
+    Raises:
+        ValueError: it is none of them; the nearest is named.
+    """
+    from polyrec.data.readers.faults import near
+
+    if value not in known:
+        raise ValueError(
+            f'{flag}: got "{value}"; one of {", ".join(known)}; nearest "{near(value, known, 1)}"'
+        )
+    return value
+
+
+def accepted(text: str, flag: str = "--accept") -> tuple[str, ...]:
+    """Names of findings.
+
+    Raises:
+        ValueError: there is no such finding; the nearest is named.
+    """
+    from polyrec.data.check import CHECKS
+
+    known = ["L1"] if flag == "--allow-leak" else [*CHECKS]
+    return tuple(str(one_of(flag, word, known)) for word in words(text))
 
 
 def integer(flag: str, text: str) -> int:

@@ -183,7 +183,8 @@ def build(
     """
     _same_length(log)
     actor_vocab, actor = Vocab.build(log.actor, actors)
-    target_vocab, target = Vocab.build(log.target, order)
+    beside = tables["target"].keys.column if tables and "target" in tables else None
+    target_vocab, target = Vocab.build(log.target, order, beside)
     vocabs, joined, notes = _joined({"actor": actor_vocab, "target": target_vocab}, tables or {})
     events = arrange(log, actor, target, vocabs["actor"].size)
     said = replace(source, notes=(*source.notes, *_shifts(vocabs), *notes))

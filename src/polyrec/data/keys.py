@@ -149,11 +149,17 @@ def text(keys: Sequence[str]) -> pa.Array:
 def integers(keys: Keys) -> NDArray[np.int64]:
     """A column of integers, for ids that the file gives."""
     try:
-        return np.concatenate(
-            [pc.cast(c, pa.int64()).to_numpy() for c in _chunks(keys)] or [np.empty(0, np.int64)]
-        )
+        chunks = [c if pa.types.is_integer(c.type) else _decode(c) for c in _chunks(keys)]
+        numbers = [pc.cast(_as_text(c), pa.int64()).to_numpy() for c in chunks]
+        return np.concatenate([*numbers, np.empty(0, np.int64)])
     except pa.ArrowInvalid as error:
-        raise ValueError(f"order=given needs integer ids: {error}") from error
+        raise ValueError(
+            f"order=given needs integer ids: {error}; import without --order given"
+        ) from error
+
+
+def _as_text(part: pa.Array) -> pa.Array:
+    return part.cast(pa.large_string()) if pa.types.is_large_binary(part.type) else part
 
 
 def by_bytes(keys: Packed) -> NDArray[np.int64]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from polyrec.data.facts import Facts
 from polyrec.data.splits import Split, SplitConfig
 from polyrec.data.splits import split as split_of
 from polyrec.data.tables import Bag, Column, Dense, Sparse, Table
-from polyrec.data.vocab import Vocab, mapped
+from polyrec.data.vocab import Vocab, mapped, write
 from polyrec.files import writing, writing_folder
 
 FORMAT = 1
@@ -31,13 +32,13 @@ def save(dataset: Dataset, folder: Path) -> None:
 
     Raises:
         FileExistsError: the folder holds something already.
-        ValueError: the disk has no room for it.
+        ValueError: the disk has no room for it, or the place cannot be written.
     """
     need = sum(bytes_of(dataset).values())
     _room(folder, need)
-    with writing_folder(folder) as beside:
+    with _said(folder, need), writing_folder(folder) as beside:
         for name, column in _columns(dataset.events).items():
-            np.save(beside / f"{name}.npy", np.ascontiguousarray(column))
+            write(beside / f"{name}.npy", column)
         said: Said = {
             "format": FORMAT,
             "hash": dataset.hash,
@@ -98,7 +99,7 @@ def bytes_of(dataset: Dataset) -> dict[str, int]:
 def save_facts(facts: Facts, folder: Path) -> None:
     """Writes facts into a new folder; the graph is its own room's to write."""
     with writing_folder(folder) as beside:
-        np.save(beside / "counts.npy", facts.counts.numpy())
+        write(beside / "counts.npy", facts.counts.numpy())
         said: Said = {
             "format": FORMAT,
             "until": facts.until,
@@ -124,8 +125,9 @@ def load_facts(folder: Path) -> Facts:
 
 def save_split(split: Split, folder: Path) -> None:
     """Writes `split.json` beside a stored data set: how it was split, and what must come out."""
-    with writing(folder / "split.json") as beside:
-        told = {"format": FORMAT, "how": dict(split.how), **_hashes(split)}
+    told = {"format": FORMAT, "how": dict(split.how), **_hashes(split)}
+    path = folder / "split.json"
+    with _said(path, len(json.dumps(told))), writing(path) as beside:
         _write(beside, told)
 
 
@@ -190,7 +192,7 @@ def _save_tables(tables: Mapping[str, Table], vocabs: Mapping[str, Vocab], folde
 
 def _save_column(column: Column, folder: Path, file: str) -> Said:
     for part, array in column.arrays().items():
-        np.save(folder / f"{file}.{part}.npy", np.ascontiguousarray(array))
+        write(folder / f"{file}.{part}.npy", array)
     vocab = _vocab(column)
     return {
         "file": file,
@@ -232,7 +234,10 @@ def _write(path: Path, said: Said) -> None:
 def _read(path: Path) -> Said:
     if not path.is_file():
         raise FileNotFoundError(f"no {path.name} in {path.parent}: import a log there first")
-    said: Said = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        said: Said = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is broken ({error}): import the log again") from error
     if said.get("format") != FORMAT:
         raise ValueError(
             f"{path}: format {said.get('format')!r}, this version reads {FORMAT}: import it again"
@@ -241,10 +246,38 @@ def _read(path: Path) -> Said:
 
 
 def _room(folder: Path, need: int) -> None:
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    if need > free:
+    free = _free(folder)
+    if free is not None and need > free:
         raise ValueError(
-            f"{folder} needs {need / 2**20:,.0f} MB, {free / 2**20:,.0f} MB are free: "
+            f"{folder} needs {need:,} bytes, {free:,} are free; a data set is written whole; "
             "name a folder elsewhere"
         )
+
+
+def _free(folder: Path) -> int | None:
+    """Bytes free where the folder would lie; None where the system does not say (0 in all)."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    usage = shutil.disk_usage(there)
+    return usage.free if usage.total else None
+
+
+@contextmanager
+def _said(path: Path, need: int) -> Iterator[None]:
+    """What the system refuses to write, in one line; what was half written is gone by then."""
+    try:
+        yield
+    except FileExistsError as error:
+        if error.errno is None:  # said by ourselves
+            raise
+        raise _unwritten(path, need, error) from error
+    except OSError as error:
+        raise _unwritten(path, need, error) from error
+
+
+def _unwritten(path: Path, need: int, error: OSError) -> ValueError:
+    free = _free(path)
+    told = "unknown" if free is None else f"{free:,} are free"
+    return ValueError(
+        f"{path} cannot be written ({error.strerror or error}); needs {need:,} bytes, {told}; "
+        "nothing half-written is left; name a folder elsewhere"
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,21 +51,27 @@ class Vocab:
     shift: int = 0  # order "given": id = number in the file + shift
 
     @classmethod
-    def build(cls, keys: Keys, order: Order = "frequency") -> tuple[Self, I32]:
+    def build(
+        cls, keys: Keys, order: Order = "frequency", others: Keys | None = None
+    ) -> tuple[Self, I32]:
         """Numbers a column of keys.
 
         `frequency`: most frequent first, ties by the bytes of the key, so the result does not
         depend on the order of rows. `first`: by first appearance. `given`: the integers of the
         file are the ids; if the smallest is 0 all move up by one (`shift`).
 
+        `others`: integers of another file of the same things (a table's keys); under `given`
+        they have ids too, and must count from where the column does.
+
         Returns the vocabulary and the id of every row, int32.
 
         Raises:
             ValueError: a key is missing; the column is neither text nor integers; `given` with
-                text, negative numbers or gaps that would waste the table.
+                text, negative numbers or gaps that would waste the table; `others` count from 1
+                where the column counts from 0, or the reverse.
         """
         if order == "given":
-            return cls._given(keys)
+            return cls._given(keys, others)
         numbered = Numbering()
         codes = numbered.add(keys)
         if order == "first":
@@ -87,9 +95,13 @@ class Vocab:
         return vocab
 
     @classmethod
-    def _given(cls, keys: Keys) -> tuple[Self, I32]:
+    def _given(cls, keys: Keys, others: Keys | None) -> tuple[Self, I32]:
         numbers = integers(keys)
         low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (1, 0)
+        if others is not None and len(others):
+            beside = integers(others)
+            _one_start(low, int(beside.min()))
+            low, high = min(low, int(beside.min())), max(high, int(beside.max()))
         if low < 0:
             raise ValueError(f"order=given: id {low} is negative; ids start at 0 or 1: re-index")
         shift = 1 if low == 0 else 0
@@ -164,8 +176,8 @@ class Vocab:
 
     def save(self, folder: Path, name: str) -> None:
         """Writes `NAME.keys.npy` (bytes) and `NAME.at.npy` (offsets)."""
-        np.save(folder / f"{name}.keys.npy", np.asarray(self.data))
-        np.save(folder / f"{name}.at.npy", np.asarray(self.at))
+        write(folder / f"{name}.keys.npy", self.data)
+        write(folder / f"{name}.at.npy", self.at)
 
     @classmethod
     def load(cls, folder: Path, name: str, order: Order = "first", shift: int = 0) -> Self:
@@ -174,11 +186,40 @@ class Vocab:
         return cls(data, at, order, shift)
 
 
+def write(path: Path, column: NDArray[Any]) -> None:
+    """Stores a column, whole.
+
+    Raises:
+        OSError: it could not be written. A full disk that refuses no more than the last block is
+            noticed by the file's length alone: numpy does not look.
+    """
+    np.save(path, np.ascontiguousarray(column))
+    if path.stat().st_size < column.nbytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
 def mapped(path: Path) -> NDArray[Any]:
-    """A stored column over its mapped pages, as a plain array: compiled loops know no subclass."""
-    mode: Literal["r"] | None = "r" if path.stat().st_size > 128 else None  # empty: can't map
-    column: NDArray[Any] = np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
+    """A stored column over its mapped pages, as a plain array: compiled loops know no subclass.
+
+    Raises:
+        ValueError: the file is missing, cut or no column.
+    """
+    try:
+        mode: Literal["r"] | None = "r" if path.stat().st_size > 128 else None  # empty: can't map
+        column: NDArray[Any] = np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
+    except (FileNotFoundError, EOFError, ValueError):
+        raise ValueError(
+            f"{path} is missing or broken; a stored data set is whole; import the log again"
+        ) from None
     return column
+
+
+def _one_start(events: int, table: int) -> None:
+    if (events, table) == (0, 1) or (events > 0 and table == 0):
+        raise ValueError(
+            f"order=given: ids of the events start at {events}, those of the table at {table}: "
+            "files of one import count alike; renumber one, or import without --order given"
+        )
 
 
 def _in_place(codes: I32, add: int) -> I32:

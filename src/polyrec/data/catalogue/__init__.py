@@ -7,6 +7,7 @@ before its hash is right.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ __all__ = [
     "entry",
     "get",
     "home",
+    "known",
     "located",
     "read_entry",
     "verified",
@@ -45,6 +47,14 @@ def entry(name: str) -> Entry:
             f'"{name}" is not in the catalogue; nearest: {nearest}; `polyrec data list` shows all'
         )
     return CATALOGUE[name]
+
+
+def known(sha256: Mapping[str, str]) -> Entry | None:
+    """The entry that one of these hashes (of decompressed files) belongs to, whatever its name."""
+    held = set(sha256.values())
+    return next(
+        (e for e in CATALOGUE.values() if held & {f.sha256 for f in e.files if f.sha256}), None
+    )
 
 
 def home() -> Path:
@@ -133,14 +143,14 @@ def read_entry(name: str, root: Path | None = None) -> Dataset:
         )
     hashes = verified(wanted, root)
     dataset = read_path(located(wanted, root), wanted.options)
-    note = (wanted.note,) if wanted.note else ()
+    notes = dict.fromkeys((*dataset.source.notes, *([wanted.note] if wanted.note else [])))
     source = replace(
         dataset.source,
         name=name,
         address=wanted.address,
         licence=wanted.licence,
         sha256=hashes,
-        notes=(*dataset.source.notes, *note),
+        notes=tuple(notes),
     )
     return replace(dataset, source=source)
 

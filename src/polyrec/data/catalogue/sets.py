@@ -212,7 +212,8 @@ LOGS = (
     ),
     Entry(
         name="lastfm-social",
-        title="Last.fm listening counts with trust edges (HetRec 2011), split of LightGCN-PyTorch",
+        title="Last.fm listening counts with trust edges (HetRec 2011), split of LightGCN-PyTorch: "
+        "train 1,878 / 4,476 / 42,135",
         address="https://grouplens.org/datasets/hetrec-2011",
         licence="non-commercial, cite HetRec 2011",
         folder="lastfm",
@@ -241,6 +242,8 @@ LOGS = (
             weight="weight",
             test="test1.txt",
         ),
+        actors=1_880,
+        targets=4_489,
         events=52_668,
         split="given",
         note="train 42,135 events (1,878 users, 4,476 items), test 10,533, 25,434 trust edges",

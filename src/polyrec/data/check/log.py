@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from polyrec.data.catalogue import CATALOGUE, known
 from polyrec.data.check.finding import Finding, graded
 from polyrec.data.events import Dataset
 from polyrec.data.readers.options import ReadOptions, budget
@@ -33,13 +34,23 @@ def ties(dataset: Dataset, told: bool = True) -> Finding:
     """
     events = dataset.events
     if not events.clock:
-        return Finding("D9", "PASS", "not checked: no times")
+        return _untimed(dataset)
     ends = events.start[2:][events.lengths[1:] >= 3]
     if not len(ends):
         return Finding("D9", "PASS", "no actor has three events")
     share = float((events.time[ends - 1] == events.time[ends - 2]).mean())
     what = f"{share:.1%} of actors have equal times at the valid/test cut"
     return graded("D9", share, (0.01, 2.0 if told else 0.2), what + ": --ties says how they break")
+
+
+def _untimed(dataset: Dataset) -> Finding:
+    """What is known of the order of a set without times."""
+    entry = known(dataset.source.sha256)
+    note = f"; {entry.name}: {entry.note}" if entry and entry.note else ""
+    if dataset.source.reader == "lightgcn":
+        what = "the order of a list says nothing: what is last in it was not last in time"
+        return Finding("D9", "WARN", what + note)
+    return Finding("D9", "PASS", "not checked: no times" + note)
 
 
 def sizes(dataset: Dataset) -> Finding:
@@ -113,12 +124,10 @@ def memory(dataset: Dataset, options: ReadOptions) -> Finding:
 
 def licence(dataset: Dataset) -> Finding:
     """D24: whether a catalogue set may be given away."""
-    from polyrec.data.catalogue import CATALOGUE
-
-    known = CATALOGUE.get(dataset.source.name)
-    if known is None or known.redistributable:
+    entry = CATALOGUE.get(dataset.source.name) or known(dataset.source.sha256)
+    if entry is None or entry.redistributable:
         return Finding("D24", "PASS", "no licence of the catalogue forbids giving this away")
-    return Finding("D24", "WARN", f"{known.name}: {known.licence}: do not pass it on")
+    return Finding("D24", "WARN", f"{entry.name}: {entry.licence}: do not pass it on")
 
 
 def _gini(counts: np.ndarray) -> float:

@@ -76,11 +76,18 @@ def _settled(draft: Draft) -> tuple[Log, bool, list[str]]:
 
 
 def _source(draft: Draft, notes: list[str]) -> Source:
+    from polyrec.data.catalogue import known  # it reads through this room
+
     rows = draft.rows
-    said = dict.fromkeys((*rows.notes, *draft.notes, *notes))
+    sha256 = dict(draft.sha256) or {rows.name: rows.sha256}
+    entry = known(sha256)
+    more = (f"the catalogue knows this as {entry.name}", entry.note) if entry else ()
+    said = dict.fromkeys(note for note in (*rows.notes, *draft.notes, *notes, *more) if note)
     return Source(
         name=rows.name,
-        sha256=dict(draft.sha256) or {rows.name: rows.sha256},
+        address=entry.address if entry else "",
+        licence=entry.licence if entry else "",
+        sha256=sha256,
         reader=draft.reader,
         options={"mapping": _told(draft.mapping), **draft.options.told()},
         notes=tuple(said),

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from polyrec.data import tables
 from polyrec.data.readers.columns.keys import keys
-from polyrec.data.readers.columns.numbers import cell, frame_column, parsed
+from polyrec.data.readers.columns.numbers import cell, filled, frame_column, parsed
 from polyrec.data.readers.faults import Faults, fault, shown
 from polyrec.data.readers.options import ReadOptions, allowed
 from polyrec.data.readers.rows import Rows
@@ -90,7 +90,7 @@ def _numbers(rows: Rows, name: str, options: ReadOptions) -> np.ndarray:
     values = parsed(series, pl.Float64)
     empty = (series.str.strip_chars() == "").to_numpy()
     if name in fills:
-        values = values.fill_null(fills[name]).fill_nan(fills[name])
+        values = filled(values, series, fills[name])
     out = values.fill_null(float("nan")).to_numpy().copy()
     wrong = np.flatnonzero(~np.isfinite(out) & ~empty)
     if len(wrong):
@@ -101,7 +101,7 @@ def _numbers(rows: Rows, name: str, options: ReadOptions) -> np.ndarray:
             rows.where(row, name),
             f"column {shown(name)} holds {told}{comma} ({len(wrong)} such cells)",
             "a number column holds finite numbers",
-            f"clean it, --fill {name}=0 or --ignore {name}",
+            f"clean it, --fill {name}=0 if it is missing, or --ignore {name}",
         )
     return out
 

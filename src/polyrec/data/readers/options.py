@@ -147,6 +147,15 @@ def within(options: ReadOptions, needed: int, name: str) -> None:
     limit = budget(options)
     if needed > limit:
         raise MemoryError(
-            f"{name}: needs {needed / 2**30:.2f} GB of memory; limit {limit / 2**30:.2f} GB; "
+            f"{name}: needs {told(needed)} of memory; limit {told(limit)}; "
             "raise --mem, or import the file in parts"
         )
+
+
+def told(count: int) -> str:
+    """A number of bytes for a message.
+
+    >>> told(1024), told(7_200_000_000)
+    ('0.000977 MB', '6.71 GB')
+    """
+    return f"{count / 2**30:.2f} GB" if count >= 2**30 else f"{count / 2**20:.3g} MB"

@@ -98,6 +98,13 @@ def _text(path: Path, first: bytes) -> str:
         return "movielens"
     if not lines:  # damaged or blank: the reader says which
         return "delimited"
+    if re.match(rb"\[\s*(\{|$)", lines[0]):
+        raise fault(
+            f"{path.name}:1",
+            "one JSON array",
+            "JSON is read as one object a line",
+            "write it so; for example jq -c '.[]' IN > OUT",
+        )
     if lines[0].startswith(b"{"):
         return "reviews"
     if path.name.startswith("UserBehavior.csv") and 5 in _fields(lines, b","):

@@ -30,16 +30,19 @@ class SplitConfig:
 
     def __post_init__(self) -> None:
         if abs(sum(self.ratios) - 1) > 1e-9 or min(self.ratios) < 0:
-            raise ValueError(f"ratios {self.ratios}: three shares >= 0 that sum to 1")
+            raise ValueError(
+                f"--ratios: got {self.ratios}; three shares >= 0 with sum 1; for example .8,.1,.1"
+            )
         for name in ("cut", "valid_from_train"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: a share in [0, 1)")
+                flag, got = f"--{name.replace('_', '-')}", getattr(self, name)
+                raise ValueError(f"{flag}: got {got}; a share from 0 to below 1; for example .1")
         low, high = self.quantiles
         if not 0 < low < high < 1:
             raise ValueError(f"quantiles {self.quantiles}: 0 < first < second < 1")
         if self.at is not None and self.at[0] >= self.at[1]:
             raise ValueError(f"at {self.at}: the first cut comes before the second")
-        if self.n < 1 or self.min_events < 1 or self.purge < 0:
-            raise ValueError(
-                f"n={self.n}, min_events={self.min_events} need at least 1, purge={self.purge} 0"
-            )
+        for name, least in (("n", 1), ("min_events", 1), ("purge", 0)):
+            if getattr(self, name) < least:
+                flag, got = f"--{name.replace('_', '-')}", getattr(self, name)
+                raise ValueError(f"{flag}: got {got}; at least {least}; for example {least}")

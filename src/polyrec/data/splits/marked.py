@@ -9,6 +9,7 @@ from polyrec.data.events import JSON, Dataset, Events
 from polyrec.data.splits.config import SplitConfig
 from polyrec.data.splits.parts import PART, Plan, by_part
 from polyrec.data.splits.questions import Split
+from polyrec.kernels.repeats import again_in_run
 from polyrec.kernels.shuffle import shuffled, words
 from polyrec.kernels.sort import by_actor_then_time
 from polyrec.types import derived_seed
@@ -90,13 +91,11 @@ def _floor(lengths: NDArray[np.int64], share: float) -> NDArray[np.int64]:
 def _overlap(dataset: Dataset, part: Parts, config: SplitConfig) -> int:
     """Events of valid and test that stand in train as well: actor, target and time alike."""
     events = dataset.events
-    pair = events.actor.astype(np.int64) * (dataset.items + 1) + events.target
-    late, early = np.flatnonzero(part > 0), np.flatnonzero(part == 0)
+    moved = np.diff(events.actor, prepend=0) != 0
     if events.clock:
-        both = np.unique(np.stack([pair, events.time]), axis=1, return_inverse=True)[1].reshape(-1)
-    else:
-        both = pair
-    again = late[np.isin(both[late], both[early])]
+        moved |= np.diff(events.time, prepend=0) != 0
+    run = np.cumsum(moved)
+    again = np.flatnonzero(again_in_run(run, events.target, dataset.items + 1, part > 0))
     if len(again) and "L1" not in config.allow_leaks:
         shown = ", ".join(
             f"({dataset.vocabs['actor'].key(int(events.actor[at]))}, "

@@ -70,7 +70,8 @@ def by_time(dataset: Dataset, config: SplitConfig) -> Split:
     low, high = int(events.time.min()), int(events.time.max())
     if low == high:
         raise ValueError(
-            f"constant time {low}: order unknown; take another split, or ties='shuffle'"
+            f"constant time {low} of all {len(events):,} events: order unknown; a time split needs "
+            "two moments; take leave-one-out with --ties shuffle, or a random split"
         )
     first_cut, second_cut = config.at or (_quantile(events, q) for q in config.quantiles)
     valid_at = events.start[1:-1] + _before(events, first_cut)

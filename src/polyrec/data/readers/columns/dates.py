@@ -13,6 +13,8 @@ ISO = (
     r"^\s*(\d{4})[-/](\d{1,2})[-/](\d{1,2})"
     r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?\s*$"
 )
+ZONED = r":\d{2}.*(Z|UTC|[+-]\d{2}:?\d{2})\s*$"
+NO_ZONE = "times without zone read as UTC"
 SLASHED = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\b")
 Where = Callable[[int], str]  # row -> FILE:LINE:COLUMN
 
@@ -31,16 +33,19 @@ def stamps(text: pl.Series, date_format: str, where: Where) -> tuple[pl.Series, 
                 f"--date-format: got {shown(date_format)}; a strptime format with year, month and "
                 f"day ({shown(error)}); for example %d/%m/%Y"
             ) from None
-        return read, [f"dates read as {date_format}"]
+        return read, [f"dates read as {date_format}", *([] if "%z" in date_format else [NO_ZONE])]
     read = text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="ms", strict=False)
+    notes = [NO_ZONE] if read.is_not_null().any() else []
     if read.is_null().any():
-        read = read.fill_null(_iso(text.set(read.is_not_null(), None)))
+        rest = text.set(read.is_not_null(), None)
+        read = read.fill_null(_iso(rest))
+        notes = [NO_ZONE] if notes or (rest.str.contains(ZONED) == False).any() else []  # noqa: E712
     left = read.is_null() & text.str.contains(r"^\s*\d{1,2}[/.-]\d{1,2}[/.-]\d{4}\b")
     if not left.any():
-        return read, []
+        return read, notes
     form = _day_and_month(text.filter(left).to_list(), int(left.arg_max() or 0), where)
     note = f"dates read as {form}: no other order of day and month fits"
-    return read.fill_null(_slashed(text, form)), [note]
+    return read.fill_null(_slashed(text, form)), [note, NO_ZONE]
 
 
 def _slashed(text: pl.Series, form: str) -> pl.Series:

@@ -36,9 +36,19 @@ def floats(rows: Rows, column: str, options: ReadOptions) -> np.ndarray:
     fills = dict(options.fill)
     values = parsed(frame_column(rows.columns[column]), pl.Float64)
     if column in fills:
-        values = values.fill_null(fills[column]).fill_nan(fills[column])
+        values = filled(values, frame_column(rows.columns[column]), fills[column])
     out: np.ndarray = values.fill_null(float("nan")).to_numpy()
     return out
+
+
+def filled(values: pl.Series, series: pl.Series, fill: float) -> pl.Series:
+    """`fill` where a cell is empty, NaN or infinite; text that is no number stays a fault."""
+    if series.dtype == pl.String:
+        empty = series.is_null() | (series.str.strip_chars() == "")
+        values = values.set(empty, fill)
+    else:
+        values = values.fill_null(fill)
+    return values.set((values.is_nan() | values.is_infinite()).fill_null(False), fill)
 
 
 def finite(rows: Rows, column: str, role: Role, options: ReadOptions, faults: Faults) -> np.ndarray:
@@ -48,18 +58,30 @@ def finite(rows: Rows, column: str, role: Role, options: ReadOptions, faults: Fa
     if not good.all():
         bad = np.flatnonzero(~good)
         seen = values[good]
-        span = f"{seen.min():g} to {seen.max():g}" if len(seen) else "no number"
+        span = "no cell holds one"
+        if len(seen):
+            span = f"range seen elsewhere {seen.min():g} to {seen.max():g}"
+        name = f"column {shown(column)}:" if role == "column" else role
+        first = str(cell(rows, column, int(bad[0])))
+        comma = " (a comma for the decimal point, or between thousands?)" if "," in first else ""
         faults.add(
             Fault(
                 kind=f"{role} is no finite number",
                 rows=bad,
                 column=rows.place.get(column, 0),
-                say=lambda row: f"{role} {shown(cell(rows, column, row))} is no finite number",
-                rule=f"range seen elsewhere {span}",
-                remedy=f"fix the row, --fill {column}=0 or --bad-rows skip:N",
+                say=lambda row: f"{name} {shown(cell(rows, column, row))} is no finite number",
+                rule=span + comma,
+                remedy=_remedy(column, first),
             )
         )
     return values
+
+
+def _remedy(column: str, first: str) -> str:
+    """What is missing may be filled; what stands there as text never is."""
+    missing = first.strip().lower() in ("", "none", "nan", "inf", "-inf", "infinity", "-infinity")
+    fill = f", --fill {column}=0" if missing else ""
+    return f"fix the column{fill} or --bad-rows skip:N"
 
 
 def labels(rows: Rows, column: str, options: ReadOptions, faults: Faults) -> np.ndarray:

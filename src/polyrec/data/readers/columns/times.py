@@ -74,7 +74,8 @@ class _Reader:
             return f"{kind} {shown(cell(self.rows, self.column, row))}"
 
         place = self.rows.place.get(self.column, 0)
-        self.faults.add(Fault(kind, np.flatnonzero(mask), place, say, rule, remedy, "D8"))
+        told = kind.rstrip(":")
+        self.faults.add(Fault(told, np.flatnonzero(mask), place, say, rule, remedy, "D8"))
 
     def _missing(self, series: pl.Series) -> np.ndarray:
         """Marks empty cells and NaN; they are bad rows."""
@@ -237,7 +238,7 @@ class _Reader:
         remedy = "--time-unit or --date-format, fix the row or --bad-rows skip:N"
         self._bad(wrong, "time", rule, remedy)
         values = stamp.cast(pl.Int64).fill_null(EARLIEST).to_numpy()
-        return Times(values, True, "date", (*notes, "times without zone read as UTC"))
+        return Times(values, True, "date", tuple(notes))
 
     def refuse_range(self, read: Times) -> None:
         """Times before 1990 or after tomorrow stop the import."""

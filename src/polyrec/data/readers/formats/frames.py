@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from polyrec.data.readers.assemble import Draft
 from polyrec.data.readers.columns.mapping import mapping_of
-from polyrec.data.readers.faults import fault, refuse_twins, shown
+from polyrec.data.readers.faults import fault, plain, refuse_twins, shown
 from polyrec.data.readers.options import ReadOptions
 from polyrec.data.readers.rows import Rows
 
@@ -40,6 +41,7 @@ def parquet(path: Path, options: ReadOptions, every: bool = False) -> Draft:
             "the file must be whole and of one version",
             "copy or write it again",
         ) from None
+    table = _simple(path.name, table, mapping.used)
     return Draft("parquet", _rows(path.name, table, names, digest), mapping, options)
 
 
@@ -49,7 +51,7 @@ def frame(source: Any, options: ReadOptions, every: bool = False) -> Draft:
     refuse_twins(NAME, table.column_names)
     mapping = mapping_of(NAME, table.column_names, options)
     names = table.column_names
-    table = table if every else table.select(mapping.used)
+    table = _simple(NAME, table if every else table.select(mapping.used), mapping.used)
     return Draft("frame", _rows(NAME, table, names, ""), mapping, options, notes=tuple(notes))
 
 
@@ -73,16 +75,52 @@ def _rows(name: str, table: pa.Table, names: list[str], digest: str) -> Rows:
             "at least one row is needed",
             "name another file",
         )
-    columns = {column: _plain(table.column(column)) for column in table.column_names}
+    columns = {column: _plain(name, column, table.column(column)) for column in table.column_names}
     place = {column: i for i, column in enumerate(names, 1)}
     return Rows(name, columns, table.num_rows, place, lambda row: row + 1, digest)
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Binary text as text; everything else as it is."""
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+def _simple(name: str, table: pa.Table, used: Sequence[str]) -> pa.Table:
+    """The table without lists, structures and types of other libraries.
+
+    Raises:
+        ValueError: a column that has a role is one of these, or holds bytes that are no text.
+    """
+    odd = {f.name for f in table.schema if pa.types.is_nested(f.type) or _foreign(f.type)}
+    raw = {f.name for f in table.schema if _is_bytes(f.type)}
+    for column in used:
+        if column in odd:
+            raise fault(
+                name,
+                f"column {shown(column)} is {plain(table.schema.field(column).type)}",
+                "a role's column holds text, numbers or times",
+                "cast it, for example to text, before it is read",
+            )
+    return table.drop_columns(sorted(odd | raw - {*used}))
+
+
+def _foreign(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.BaseExtensionType)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    of = pa.types
+    return bool(of.is_binary(kind) or of.is_large_binary(kind) or of.is_binary_view(kind))
+
+
+def _plain(name: str, told: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Binary text and views of text as text; everything else as it is."""
+    if not (_is_bytes(column.type) or pa.types.is_string_view(column.type)):
+        return column
+    try:
         return column.cast(pa.large_string())
-    return column
+    except pa.ArrowInvalid:
+        raise fault(
+            name,
+            f"column {shown(told)} holds bytes that are not UTF-8",
+            "keys are text or integers",
+            "write them as text, for example in hexadecimal",
+        ) from None
 
 
 def _arrow(source: Any) -> tuple[pa.Table, list[str]]:

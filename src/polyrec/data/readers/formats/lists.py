@@ -109,8 +109,9 @@ def refuse_overlap(rows: Rows, part: np.ndarray, options: ReadOptions) -> None:
     """
     users, items = (rows.columns[name].to_numpy() for name in ("user", "item"))
     code = users.astype(np.int64) * (int(items.max()) + 1) + items
-    train = np.unique(code[part == 0])
-    twice = np.flatnonzero((part != 0) & np.isin(code, train))
+    train, late = np.sort(code[part == 0]), np.flatnonzero(part != 0)
+    place = np.searchsorted(train, code[late])  # numpy's own set routines take ten times as long
+    twice = late[np.append(train, -1)[place] == code[late]]
     if len(twice) and "L1" not in options.accept:
         lines = ", ".join(rows.where(int(row)) for row in twice[:3])
         raise fault(
@@ -161,10 +162,10 @@ def _no_integer(text: Text) -> ValueError:
 
 
 def _refuse_twin_lines(text: Text, users: np.ndarray, lines: np.ndarray) -> None:
-    if len(np.unique(users)) == len(users):
-        return
     order = np.argsort(users, kind="stable")
     same = np.flatnonzero(np.diff(users[order]) == 0)
+    if not len(same):
+        return
     at = order[same].argmin()
     first, second = order[same[at]], order[same[at] + 1]
     raise fault(

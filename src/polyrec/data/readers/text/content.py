@@ -39,7 +39,14 @@ BINARY = {
     b"\x93NUMPY": "a numpy array; write it as CSV or Parquet",
     b"SQLite format 3": "an SQLite database; export the table as CSV",
     b"\x89HDF": "an HDF5 file; export the table as CSV or Parquet",
+    b"\xd0\xcf\x11\xe0": "an old Office document; save the sheet as CSV UTF-8",
+    b"%PDF": "a PDF; export the table as CSV",
+    b"\x89PNG": "a picture; is this the right file?",
+    b"\xff\xd8\xff": "a picture; is this the right file?",
+    b"<!doctype html": "a web page; was an error page downloaded instead? fetch it again",
+    b"<html": "a web page; was an error page downloaded instead? fetch it again",
 }
+WORKBOOKS = (".xlsx", ".xlsm", ".ods")
 MARKS = {codecs.BOM_UTF16_LE: "FF FE", codecs.BOM_UTF16_BE: "FE FF"}
 PICKLED = re.compile(rb"\x80[\x01-\x08]|(?:\(lp|\(dp|ccopy_reg|c__main__|cnumpy|\(i)[\w.]*\n")
 PICKLE_NAMES = (".pkl", ".pickle", ".p", ".joblib", ".dill", ".pt", ".pth", ".ckpt")
@@ -136,7 +143,9 @@ def refuse_binary(path: Path, first: bytes, last: bytes = b".") -> None:
             "export it to JSON, CSV or .npz where it was made",
         )
     for magic, what in BINARY.items():
-        if first.startswith(magic):
+        if first.startswith(magic) or (magic[:1] == b"<" and first.lower().startswith(magic)):
+            if name.endswith(WORKBOOKS):
+                what = "a workbook; save the sheet as CSV UTF-8"
             is_, _, remedy = what.partition("; ")
             raise fault(path.name, f"is not text but {is_}", "a log is read as text", remedy)
 
