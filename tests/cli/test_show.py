@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -31,6 +32,13 @@ def test_show_expected_gives_sources_with_their_tables() -> None:
     rows = say("show", "comirec", "--expected", "--json").json["expected"]
     assert rows
     assert all(row["source"] and row["dialect"] for row in rows)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorboard") is not None, reason="it is there")
+def test_show_for_tensorboard_names_the_extra_where_it_is_missing(dr: Path, tmp_path: Path) -> None:
+    said = say("show", dr, "--tensorboard", tmp_path)
+    assert said.code == 2
+    assert "polyrec[tensorboard]" in said.err
 
 
 def test_show_of_a_run_gives_settings_and_figures(dr: Path) -> None:

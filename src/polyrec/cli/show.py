@@ -44,6 +44,9 @@ def show(
     expected: Annotated[
         bool, typer.Option("--expected", help="a recipe: what sources say it should reach")
     ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="a run: write its log for TensorBoard into this folder")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Settings of a recipe with their reasons, or what a run is and what it found."""
@@ -51,6 +54,8 @@ def show(
 
     say = Say(as_json)
     if Path(what).is_dir():
+        if tensorboard is not None:
+            experiment.to_tensorboard(Path(what), tensorboard, say)
         say.result(experiment.show_run(Path(what), origin, say))
         return
     shown: dict[str, Any] = (

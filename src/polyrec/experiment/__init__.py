@@ -9,7 +9,14 @@ from polyrec.experiment.asking import Verdict, Wish, judge, recommend
 from polyrec.experiment.contrast import Contrast, contrast
 from polyrec.experiment.demonstration import demo
 from polyrec.experiment.running import Order, Outcome, resume, run
-from polyrec.experiment.shelves import explain, shelves, show_expected, show_recipe, show_run
+from polyrec.experiment.shelves import (
+    explain,
+    shelves,
+    show_expected,
+    show_recipe,
+    show_run,
+    to_tensorboard,
+)
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.recipes import chosen
 
@@ -34,6 +41,7 @@ __all__ = [
     "show_expected",
     "show_recipe",
     "show_run",
+    "to_tensorboard",
 ]
 
 

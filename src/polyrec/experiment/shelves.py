@@ -19,7 +19,7 @@ from polyrec.negatives import SAMPLERS
 from polyrec.nn.similarity import SIMILARITIES
 from polyrec.recipes import RECIPES, chosen, reasons, recipe
 from polyrec.recommend import RECOMMENDERS
-from polyrec.train import OPTIMS, PICKS, SCHEDULES
+from polyrec.train import OPTIMS, PICKS, SCHEDULES, TensorBoard
 from polyrec.worlds import WORLDS
 
 
@@ -100,6 +100,19 @@ def show_run(path: Path, origin: bool, watch: Watch) -> dict[str, Any]:
     else:
         watch.line(f"  not judged yet: `polyrec run --resume {path}` goes on")
     return {"run": about, "settings": settings, "metrics": values}
+
+
+def to_tensorboard(path: Path, folder: Path, watch: Watch) -> None:
+    """Writes a run's log as TensorBoard reads it.
+
+    Raises:
+        ValueError: the extra is not installed.
+    """
+    try:
+        lines = TensorBoard(stored(path).run, folder).follow()
+    except ModuleNotFoundError as error:
+        raise ValueError(f"--tensorboard: {error}") from error
+    watch.line(f"{lines} lines of the log; look at them with: tensorboard --logdir {folder}")
 
 
 def explain(name: str, dialect: str, watch: Watch) -> dict[str, Any]:
