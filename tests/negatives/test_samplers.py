@@ -224,9 +224,9 @@ def test_sources_of_a_mixture_draw_apart() -> None:
     [
         (
             lambda: LogUniform(900, torch.ones(901), 1280),
-            "1,280 unique negatives from 900 items: use <= 899 or loss=ce",
+            "1,280 unique negatives from 900 items: use <= 899, or negatives=all",
         ),
-        (lambda: Uniform(900, 900, draws="unique"), "use <= 899 or loss=ce"),
+        (lambda: Uniform(900, 900, draws="unique"), "use <= 899, or negatives=all"),
         (lambda: Uniform(900, 0), "count=0, need at least 1; for a loss without negatives"),
         (lambda: Uniform(0, 1), "items=0, need at least 1"),
         (lambda: Uniform(9, 1, share="user"), "share='user', use one of batch, sequence, row"),

@@ -73,8 +73,8 @@ def recommend(
         bool, typer.Option("--exclude-seen", help="leave out what the history holds")
     ] = False,
     diversity: Annotated[
-        float, typer.Option(min=0.0, help="weight of category spread; 0: plain top k")
-    ] = 0.0,
+        float | None, typer.Option(min=0.0, help="weight of category spread; 0: plain top k")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a run for items: the object that was measured answers."""

@@ -13,7 +13,7 @@ import torch
 from polyrec import evaluate
 from polyrec.data import Facts
 from polyrec.evaluate import Report
-from polyrec.experiment.stored import Stored, read_report_json, stored, values
+from polyrec.experiment.stored import Stored, stored, values
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.metrics import RANKING, Catalogue
 from polyrec.recipes import chosen, near
@@ -42,7 +42,7 @@ class Wish:
     history: tuple[str, ...]
     k: int = 10
     exclude_seen: bool = False
-    diversity: float = 0.0
+    diversity: float | None = None  # None: as the run was measured
 
 
 def judge(path: Path, how: Verdict, watch: Watch = Quiet()) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def judge(path: Path, how: Verdict, watch: Watch = Quiet()) -> dict[str, Any]:
     facts = told.facts()
     longest = held.evidence.lists.ids.shape[1]
     if how.again or max(how.k, default=0) > longest:
-        held = _asked_anew(told, how)
+        held = _asked_anew(told, how, held.evidence.base.checkpoint)
     names = how.metrics or tuple(dict.fromkeys(name.split("@")[0] for name in held.values))
     ks = how.k or tuple(sorted({int(name.split("@")[1]) for name in held.values if "@" in name}))
     catalogue = Catalogue(
@@ -80,7 +80,7 @@ def recommend(path: Path, wish: Wish, watch: Watch = Quiet()) -> dict[str, Any]:
     """
     told = stored(path)
     config = told.config
-    if wish.diversity:
+    if wish.diversity is not None:
         told = dataclasses.replace(
             told, config=dataclasses.replace(config, diversity=wish.diversity)
         )
@@ -106,7 +106,7 @@ def recommend(path: Path, wish: Wish, watch: Watch = Quiet()) -> dict[str, Any]:
     return {"items": listed, "why": why}
 
 
-def _asked_anew(told: Stored, how: Verdict) -> Report:
+def _asked_anew(told: Stored, how: Verdict, checkpoint: str) -> Report:
     """The stored model, asked again on the data of the run."""
     config = told.config
     if how.k:
@@ -118,8 +118,7 @@ def _asked_anew(told: Stored, how: Verdict) -> Report:
     plan = told.recipe.plan(config, split, model)
     told.run.log("read", {"part": how.part, "purpose": "judge again"})
     rec = told.recipe.serve(config, model, split.facts)
-    step = read_report_json(told.path)["step"]
-    return plan.judge(rec, how.part, f"step {step:,}, best on valid")
+    return plan.judge(rec, how.part, checkpoint)
 
 
 def _told(one: Report, how: Verdict, dialect: str, watch: Watch) -> dict[str, Any]:

@@ -95,7 +95,8 @@ def check_count(count: int, items: int, unique: bool) -> None:
         )
     if unique and count >= items:
         raise ValueError(
-            f"{count:,} unique negatives from {items:,} items: use <= {items - 1:,} or loss=ce"
+            f"{count:,} unique negatives from {items:,} items: use <= {items - 1:,}, "
+            "or negatives=all for the full softmax"
         )
 
 

@@ -18,7 +18,7 @@ from torch import nn
 from polyrec import losses, models
 from polyrec.balance import Equal
 from polyrec.data import Facts, Split
-from polyrec.negatives import InBatch, LogUniform, Popular, Uniform
+from polyrec.negatives import All, InBatch, LogUniform, Popular, Uniform
 from polyrec.nn import Interests
 from polyrec.recipes import parts
 from polyrec.recipes.comirec_idle import idle
@@ -95,8 +95,8 @@ class Config:
         4, "a target has at least this many events before it (the code's 4)", least=1
     )
     batch: int = setting(128, "upstream, Books; it also sets the number of negatives", least=1)
-    negatives: Literal["log_uniform", "log_uniform_tf", "uniform", "popular", "in_batch"] = setting(
-        "log_uniform", "the authors' sampler, without its class 0 (padding)"
+    negatives: Literal["log_uniform", "log_uniform_tf", "uniform", "popular", "in_batch", "all"] = (
+        setting("log_uniform", "the authors' sampler, without its class 0 (padding)")
     )
     negatives_per_positive: int = setting(10, "upstream: 10 x batch, shared by the batch", least=1)
     popular_alpha: float = setting(
@@ -282,5 +282,7 @@ def _sampler(config: Config, split: Split, stream: parts.Cuts) -> Sampler:
             return Uniform(items, count)
         case "popular":
             return Popular(items, counts, count, config.popular_alpha)
+        case "all":
+            return All(items, config.memory_mb)
         case "in_batch":
             return InBatch(stream.target_probability(items))

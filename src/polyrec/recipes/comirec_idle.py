@@ -50,7 +50,7 @@ def idle(config: Choices) -> Mapping[str, str]:
         "rr_weight": (single, "model=mind, dr or sa"),
         "scale": (config.similarity != "dot", "similarity=dot"),
         "temperature": (config.similarity != "cosine", "similarity=cosine"),
-        "negatives_per_positive": (config.negatives == "in_batch", "other negatives"),
+        "negatives_per_positive": (config.negatives in ("in_batch", "all"), "other negatives"),
         "popular_alpha": (config.negatives != "popular", "negatives=popular"),
         "margin": (config.loss != "margin", "loss=margin"),
         "remi_beta": (config.loss != "interest_aware", "loss=interest_aware"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from polyrec.recipes.expected import Curve, Expected
 
 PAPER = "Cen et al. 2020 (KDD), Table 3, Amazon Books"
-SWEEP = "Cen et al. 2020 (KDD), Table 5, Amazon Books, K=4"
+SWEEP = "Cen et al. 2020 (KDD), Table 5, Amazon Books, K=4, weight 0"
 RERUN = "THUDM/ComiRec issue 28: five runs of the authors' code"
 RERUN_SA = "THUDM/ComiRec issue 22: a user's run of the authors' code"
 OWN = "popularity, history masked, leave-one-out, full ranking: measured on these files"
@@ -50,6 +50,10 @@ EXPECTED: tuple[Expected, ...] = (
         for variant, pair in _AT_50.items()
         for metric, value in zip(("recall@50", "ndcg@50"), pair, strict=True)
     ),
+    *(
+        Expected(variant, _BOOKS, "diversity@50", value, 0.1 * value, SWEEP, "comirec-paper")
+        for variant, value in (("sa", 0.23237), ("dr", 0.19036))
+    ),
     Expected("mind", _BOOKS, "recall@50", 0.0619, 0.0022, RERUN, "comirec-master"),
     Expected("mind", _BOOKS, "ndcg@50", 0.0486, 0.0022, RERUN, "comirec-master"),
     Expected("sa", _BOOKS, "recall@50", 0.0805, 0.0033, RERUN_SA, "comirec-master"),
@@ -60,26 +64,6 @@ EXPECTED: tuple[Expected, ...] = (
         for metric, value in row.items()
     ),
 )
-
-# lambda -> (recall@50, diversity@50); the recall falls as the diversity rises.
-DIVERSITY: dict[str, dict[float, tuple[float, float]]] = {
-    "sa": {
-        0.0: (0.08467, 0.23237),
-        0.05: (0.08347, 0.38808),
-        0.10: (0.08229, 0.46731),
-        0.15: (0.08142, 0.51135),
-        0.20: (0.08086, 0.53671),
-        0.25: (0.08034, 0.55100),
-    },
-    "dr": {
-        0.0: (0.08106, 0.19036),
-        0.05: (0.07931, 0.42915),
-        0.10: (0.07850, 0.46258),
-        0.15: (0.07820, 0.46912),
-        0.20: (0.07783, 0.47581),
-        0.25: (0.07764, 0.48375),
-    },
-}
 
 CURVES: tuple[Curve, ...] = (
     Curve(

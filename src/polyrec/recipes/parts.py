@@ -270,7 +270,7 @@ class Judge:
             ties="skip" if self.settings.diversity else "count",
             ranks="none" if self.settings.diversity else "full",
             part=part,
-            data=questions.hash[:12],
+            data=self.split.hash[:12],
             split=str(self.split.how.get("how", "")),
             selected_on=self.selected_on,
             checkpoint=checkpoint,

@@ -89,6 +89,15 @@ class Split:
     facts: Facts
     source: Source
 
+    @cached_property
+    def hash(self) -> str:
+        """sha256 over the train part, both sets of questions and the vocabulary: the data."""
+        told = hashlib.sha256(f"{self.valid.hash} {self.test.hash}".encode())
+        told.update(self.facts.vocabs["target"].hash.encode())
+        for column in (self.train.actor, self.train.target):
+            told.update(np.ascontiguousarray(column, "<i4").tobytes())
+        return told.hexdigest()
+
 
 def ask(events: Events, actor: I64, history: tuple[I64, I64], wanted: tuple[I64, I64]) -> Questions:
     """Questions whose truth, too, is a stretch of the log: history and wanted are (first, stop).
