@@ -26,7 +26,7 @@ LOG = "amazon_seq/Beauty.txt.gz"
 METRIC = "recall@50"
 STARTS = ("small", "tf1")
 SEEDS = (1, 2, 3)
-BUDGET = ("max_steps=6000", "eval_every=250", "patience=8")
+BUDGET = ("max_steps=4000", "eval_every=250", "patience=6")
 
 
 def run(bench: Bench) -> dict[str, list[Trained]]:
