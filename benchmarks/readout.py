@@ -22,9 +22,8 @@ from polyrec.trust import compare
 from trained import Ask, Bench, Figures, Trained, row, told, where, write
 
 HERE = Path(__file__).resolve().parent
-SETTING = (
-    "world=retail_readout", "dim=32", "hidden=32", "max_steps=3000", "eval_every=3000",
-)  # fmt: skip
+SETTING = ("world=retail_readout", "dim=32", "hidden=32")
+STEPS = 3_000
 PICKS = {"target": "nearest", "padding": "faulty_to_padding"}
 DIALECTS = ("comirec-paper", "comirec-master", "polyrec")
 
@@ -37,10 +36,13 @@ class Case(NamedTuple):
     lr: float
     seeds: tuple[int, ...]
     elsewhere: str  # target against padding, recall@50
+    steps: int = STEPS
 
     @property
     def name(self) -> str:
-        return f"{self.variant.upper()}, {self.init}, {self.lr:g}"
+        rate = f"{self.lr:g}".removeprefix("0")
+        more = "" if self.steps == STEPS else f", {self.steps:,} steps"
+        return f"{self.variant.upper()}, {self.init}, {rate}{more}"
 
 
 CASES = (
@@ -48,14 +50,14 @@ CASES = (
     Case("sa", "tf1", 0.001, (1,), ".578 against .377"),
     Case("dr", "tf1", 0.005, (1,), ".558 against .386"),
     Case("dr", "small", 0.001, (1,), ".301 against .206"),
-    Case("sa", "small", 0.001, (1,), "not tried"),
+    Case("dr", "small", 0.001, (1,), "not tried", 9_000),
 )
 SINGLE = "sa_k1"  # SA with one interest: what collapse amounts to
 
 
 def run(case: Case, bench: Bench) -> dict[str, list[Trained]]:
     """Both read-outs of a case, a training a seed."""
-    fixed = (*SETTING, f"init={case.init}", f"lr={case.lr}")
+    fixed = (*SETTING, *_length(case.steps), f"init={case.init}", f"lr={case.lr}")
     return {
         name: [
             bench.train(Ask(case.variant, (*fixed, f"pick={pick}", f"seed={seed}")))
@@ -65,9 +67,14 @@ def run(case: Case, bench: Bench) -> dict[str, list[Trained]]:
     }
 
 
+def _length(steps: int) -> tuple[str, str]:
+    """Judged once, at the end: so the last weights are kept."""
+    return f"max_steps={steps}", f"eval_every={steps}"
+
+
 def single(bench: Bench) -> Trained:
     """One interest, which has no read-out."""
-    return bench.train(Ask(SINGLE, (*SETTING, "init=tf1", "seed=1")))
+    return bench.train(Ask(SINGLE, (*SETTING, *_length(STEPS), "init=tf1", "seed=1")))
 
 
 def figures_of(one: Trained) -> Figures:
@@ -139,6 +146,16 @@ def text(rows: dict[str, dict[str, list[Figures]]], alone: Figures, found: Figur
         "of single rows: 95% over test people.",
         "",
         *differences(rows, found),
+        "",
+        "At lr .001 the loss is lower with the right read-out and recall is **not** yet higher, at "
+        "3,000 steps or at 9,000: padding's run has come near to the recall of one interest, which "
+        "it cannot pass by much, while the four interests still climb slowly, their capsules being "
+        "shorter than 1. This differs from the experiment elsewhere, whose log is another draw. "
+        "So at a small rate recall cannot show the fault early; the loss can. "
+        "Padding's vector being zero, all interests are equally near to it and the first "
+        "always answers: in DR the maps of the others keep their random start, so their cosine is "
+        "about 0; in SA, where interests share a layer, they fall together, to one interest's "
+        "recall.",
         "",
         f"{CASES[0].name} over seeds: {over} (mean ± standard deviation). Intervals of one seed a "
         "side speak of these very checkpoints; with three, of the setting.",
