@@ -29,8 +29,8 @@ LOGS = {
     "sports": "amazon_seq/Sports_and_Outdoors.txt.gz",
 }
 CLOSED = ("popular", "item_knn", "ease")
-MAIN = ("youtube_dnn", "gru4rec", "mind", "dr", "sa")
-MORE = ("remi", "sa_k1", "c_run", "c_plan4", "dummy_readout", "tf1_parity", "sa_b1024")
+MAIN = ("youtube_dnn", "gru4rec", "mind", "dr", "sa", "remi")
+MORE = ("dummy_readout", "sa_k1", "c_run", "c_plan1", "c_plan4", "tf1_parity", "sa_b1024")
 OWN_PATIENCE = ("c_run", "c_plan1", "c_plan4", "tf1_parity")
 STEPS = "max_steps=5000"
 BUDGET = ("eval_every=250", "patience=6")
@@ -94,7 +94,7 @@ def stored() -> dict[tuple[str, str, int], dict]:
 
 
 def table() -> Iterator[str]:
-    """Markdown: a table a log, mean over seeds, spread over seeds, interval of the first seed."""
+    """Markdown: a table a log; mean ± sd over seeds [95% over people, first seed]."""
     rows = stored()
     for log in LOGS:
         here = {key: row for key, row in rows.items() if key[0] == log}
