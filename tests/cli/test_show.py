@@ -10,6 +10,7 @@ import pytest
 from tests.experiment.orders import clicks, read, say, train
 
 from polyrec.experiment import shelves
+from polyrec.metrics import DIALECTS
 
 
 def test_list_names_every_part() -> None:
@@ -69,6 +70,8 @@ def test_every_metric_explains_itself(name: str) -> None:
 def test_a_dialect_explains_itself() -> None:
     told = say("metrics", "explain", "ndcg@50", "--dialect", "comirec-paper", "--json").json
     assert (told["metric"], told["k"], told["dialect"]) == ("ndcg", 50, "comirec-paper")
+    assert told["formula"] == DIALECTS["comirec-paper"].formulas["ndcg"].text
+    assert told["said"] == DIALECTS["comirec-paper"].doc
 
 
 def test_metrics_are_listed() -> None:

@@ -55,6 +55,18 @@ def test_longer_lists_ask_the_model_anew(dr: Path) -> None:
     assert found["recall@100"]["value"] >= read(dr, "report.json")["values"]["recall@50"]["value"]
 
 
+def test_a_dialect_answers_the_stored_metrics_that_it_has(dr: Path) -> None:
+    said = say("judge", dr, "--k", "10", "--dialect", "polyrec,comirec-paper")
+    assert said.code == 0
+    assert "comirec-paper has no" in said.out
+
+
+@pytest.mark.parametrize("wrong", ["--slices=age", "--candidates=100", "--dialect=recbol"])
+def test_what_cannot_be_judged_is_refused_before_anything_is_printed(dr: Path, wrong: str) -> None:
+    said = say("judge", dr, wrong)
+    assert (said.code, said.out) == (2, "")
+
+
 def test_several_dialects_stand_side_by_side(dr: Path) -> None:
     dialects = "comirec-paper,comirec-master,polyrec"
     found = say("judge", dr, "--dialect", dialects, "--metrics", "ndcg", "--k", "50", "--json")

@@ -16,6 +16,7 @@ from polyrec.evaluate import Report
 from polyrec.experiment.stored import Stored, stored, values
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.metrics import RANKING, Catalogue
+from polyrec.metrics import dialect as dialect_of
 from polyrec.recipes import chosen, near
 from polyrec.recipes import parts as retrieval
 from polyrec.recommend import WHY
@@ -58,14 +59,16 @@ def judge(path: Path, how: Verdict, watch: Watch = Quiet()) -> dict[str, Any]:
     longest = held.evidence.lists.ids.shape[1]
     if how.again or max(how.k, default=0) > longest:
         held = _asked_anew(told, how, held.evidence.base.checkpoint)
-    names = how.metrics or tuple(dict.fromkeys(name.split("@")[0] for name in held.values))
+    _refuse_unknown(held, how)
+    names = tuple(dict.fromkeys(name.split("@")[0] for name in held.values))
     ks = how.k or tuple(sorted({int(name.split("@")[1]) for name in held.values if "@" in name}))
     catalogue = Catalogue(
         facts.items, facts.counts, retrieval.categories(facts, getattr(told.config, "category", ""))
     )
     found: dict[str, Any] = {}
     for dialect in how.dialects:
-        one = evaluate.rejudge(held, names, ks, dialect, catalogue)
+        asked = how.metrics or _spoken(names, dialect, watch)
+        one = evaluate.rejudge(held, asked, ks, dialect, catalogue)
         found |= _told(one, how, dialect if len(how.dialects) > 1 else "", watch)
     return {"run": str(path), "part": how.part, "metrics": found}
 
@@ -121,6 +124,33 @@ def _asked_anew(told: Stored, how: Verdict, checkpoint: str) -> Report:
     return plan.judge(rec, how.part, checkpoint)
 
 
+def _refuse_unknown(held: Report, how: Verdict) -> None:
+    """What cannot be answered is said before anything is printed."""
+    for dialect in how.dialects:
+        dialect_of(dialect)
+    for slicing in how.slices:
+        chosen({**held.slices, "none": {}}, slicing, "slicing")
+    _drawn(how.candidates)
+
+
+def _spoken(names: tuple[str, ...], dialect: str, watch: Watch) -> tuple[str, ...]:
+    """Those of the stored metrics that the dialect has; says which it has not."""
+    spoken = dialect_of(dialect)
+    lacking = [name for name in names if name in RANKING and name not in spoken.formulas]
+    if lacking:
+        watch.line(f"{dialect} has no {', '.join(lacking)}: left out")
+    return tuple(name for name in names if name not in lacking)
+
+
+def _drawn(candidates: str) -> int:
+    """M of uM; 0 for full."""
+    if candidates == "full":
+        return 0
+    if not (candidates.startswith("u") and candidates[1:].isdigit() and int(candidates[1:])):
+        raise ValueError(f"--candidates {candidates!r}: full, or uM such as u100 (uniform)")
+    return int(candidates[1:])
+
+
 def _told(one: Report, how: Verdict, dialect: str, watch: Watch) -> dict[str, Any]:
     """Prints one judged report and returns its values by name."""
     watch.line(evaluate.table(one, dialect))
@@ -139,13 +169,11 @@ def _told(one: Report, how: Verdict, dialect: str, watch: Watch) -> dict[str, An
 
 def _sampled(one: Report, candidates: str) -> dict[str, evaluate.Value]:
     """Expected values among uniformly drawn candidates, from full ranks."""
-    if not (candidates.startswith("u") and candidates[1:].isdigit() and int(candidates[1:])):
-        raise ValueError(f"--candidates {candidates!r}: full, or uM such as u100 (uniform)")
     pairs = [name.split("@") for name in one.values if "@" in name]
     found: dict[str, evaluate.Value] = {}
     for k in sorted({int(k) for name, k in pairs if name in RANKING}):
         names = [name for name, at in pairs if int(at) == k and name in ("hit_rate", "ndcg")]
-        found |= evaluate.sampled(one, names, k, int(candidates[1:]))
+        found |= evaluate.sampled(one, names, k, _drawn(candidates))
     return found
 
 

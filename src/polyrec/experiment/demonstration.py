@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polyrec.experiment.running import Order, Outcome, run
+from polyrec.experiment.stored import stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.trust import compare
 
@@ -61,7 +62,7 @@ def _table(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 def _differences(outcomes: Sequence[Outcome]) -> Iterator[str]:
     by_name: dict[str, Any] = dict(zip(VARIANTS, outcomes, strict=True))
-    yield "What can be told apart on these requests, paired:"
+    yield f"What can be told apart on these requests, {PRIMARY}, paired:"
     for better, worse in (("dr", "youtube_dnn"), ("sa", "youtube_dnn"), ("youtube_dnn", "popular")):
         one = compare([by_name[better].judged.test], [by_name[worse].judged.test], PRIMARY)
         yield (
@@ -74,9 +75,11 @@ def _meaning(outcomes: Sequence[Outcome]) -> Iterator[str]:
     last = outcomes[-1]
     yield "What the numbers mean:"
     yield "  recall@50: share of what a person chose next that stands among 50 items listed."
-    yield "  ndcg@50: the same, places near the top counting more. hit_rate@50: anybody right."
+    yield "  ndcg@50: the same, places near the top counting more."
+    yield "  hit_rate@50: share of people with at least one right."
     yield "  coverage@50: share of the catalogue that is listed to anybody."
     yield f"  {last.judged.test.values[PRIMARY].passport.short()}"
     yield f"Report with curves, slices and interests: {last.path / 'report.html'}"
     yield "Next, on your own log:  polyrec run comirec --data YOUR_LOG.csv --variant sa"
-    yield f"Or ask this one:        polyrec recommend {last.path} --history i0001,i0002 --k 5"
+    known = ",".join(stored(last.path).facts().vocabs["target"].keys([1, 2]))
+    yield f"Or ask this one:        polyrec recommend {last.path} --history {known} --k 5"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,9 @@ def before(split: Split, config: Any) -> Iterator[str]:
         f"{split.facts.items:,} items, {len(split.train):,} train events, {len(split.valid):,} "
         f"validation and {requests:,} test requests ({config.split})"
     )
+    kept = Path(config.data or ".") / "split.json"
+    if config.data and kept.is_file():
+        yield f"{kept} is not read: a run is cut as its settings `split` and `cut` say"
     yield (
         f"differences of {config.select_by} below {smallest(requests):.4f} between two such runs "
         "are not to be told apart here (power 80%; spread over people and seeds assumed)"

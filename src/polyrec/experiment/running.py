@@ -113,7 +113,8 @@ def resume(
     run.write_json("run.json", run.read_json("run.json") | told)
     if not run.has("last"):  # killed before anything was kept: its lines come again
         run.cut_log(0, comes_again)
-    watch.line(f"resuming {run.path}" + (f" with {differing}" if differing else ""))
+    told_new = ", ".join(f"{key}={value}" for key, value in differing.items())
+    watch.line(f"resuming {run.path}" + (f" with {told_new}" if differing else ""))
     job = Job(run, old.recipe, config, split, model, plan, watch=watch, began=began)
     return _finish(job)
 
@@ -209,7 +210,7 @@ def _options(job: Job) -> Options:
 def _ending(run: Run) -> str:
     """Why training stopped, as the log says."""
     stops = run.lines("stop")
-    return str(stops[-1].get("reason", "done")) if stops else "solved"
+    return str(stops[-1].get("reason", "done")) if stops else "solved from the log, no steps"
 
 
 def _forked(run: Run, stage: str, plan: Plan, differing: bool) -> Run:

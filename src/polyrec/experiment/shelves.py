@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from polyrec import metrics
 from polyrec.balance import BALANCES
 from polyrec.data import SPLITS, STREAMS
 from polyrec.data.readers import READERS
@@ -120,10 +121,12 @@ def explain(name: str, dialect: str, watch: Watch) -> dict[str, Any]:
     metric, _, k = name.partition("@")
     part = chosen({**RANKING, **SYSTEM}, metric, "metric")
     spoken = chosen(DIALECTS, dialect, "dialect")
-    told = {"metric": metric, "k": int(k) if k.isdigit() else None, "formula": part.text,
-            "id": part.id, "dialect": dialect, "said": _line(spoken)}  # fmt: skip
-    watch.line(f"{name}: {part.text}")
-    watch.line(f"  definition {part.id}; dialect {dialect}: {told['said']}")
+    formula = spoken.formula(metric).text if metric in RANKING else part.text
+    told = {"metric": metric, "k": int(k) if k.isdigit() else None, "formula": formula,
+            "id": part.id, "dialect": dialect, "said": spoken.doc}  # fmt: skip
+    if dialect != "polyrec":
+        watch.line(f"dialect {dialect}: {formula}\n  {spoken.doc}")
+    watch.line(metrics.explain(name))
     return told
 
 

@@ -24,6 +24,7 @@ from polyrec.data import (
     readers,
 )
 from polyrec.data.filters import Dedup
+from polyrec.data.readers.faults import InputError
 from polyrec.data.splits import How
 from polyrec.evaluate import Report, Setting, ranking
 from polyrec.kernels.ranges import packed_ids, places
@@ -79,7 +80,15 @@ def split(settings: LogSettings) -> Split:
 
 def log(settings: LogSettings) -> Dataset:
     """The data set at the settings' path; without one, the clicks of the simulated shop."""
-    return readers.read(settings.data) if settings.data else shop(settings.world)[0]
+    if not settings.data:
+        return shop(settings.world)[0]
+    try:
+        return readers.read(settings.data)
+    except InputError as error:
+        raise InputError(
+            f"{error} (such flags belong to `polyrec data import LOG OUT`; then run with data=OUT)",
+            error.finding,
+        ) from None
 
 
 def shop(name: str) -> tuple[Dataset, worlds.Truth]:
@@ -192,10 +201,12 @@ def _spread_over(settings: ServeSettings, facts: Facts) -> Tensor:
         table = facts.tables.get("target")
         held = {} if table is None else table.columns
         names = ", ".join(n for n, column in held.items() if isinstance(column, Sparse | Bag))
-        remedy = f"name one of {names} with category=NAME" if names else "this log has none"
+        remedy = (
+            f"train with category=NAME, one of {names}" if names else "this log has none at all"
+        )
         raise ValueError(
             f"diversity={settings.diversity}: items have no column {settings.category!r}; "
-            f"{remedy}, or set diversity=0"
+            f"{remedy}; or leave diversity at 0"
         )
     return groups
 
