@@ -91,7 +91,7 @@ def check_log(path: Log, as_json: AsJson = False, *, flags: Flags) -> None:
     for finding in found:
         say.line(f"{finding.level:5}{finding.id:5}{finding.message}")
     failed = [f.id for f in found if f.level == "FAIL" and f.id not in accepted(flags["accept"])]
-    say.line(f"{len(found)} checks, {len(failed)} failed")
+    say.line(f"{len(found)} {'check' if len(found) == 1 else 'checks'}, {len(failed)} failed")
     told = [{"id": f.id, "level": f.level, "message": f.message} for f in found]
     say.result({"findings": told, "failed": failed})
     if failed:

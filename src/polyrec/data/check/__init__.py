@@ -61,7 +61,7 @@ def check(source: Path | str, options: ReadOptions | None = None) -> list[Findin
         dataset = assemble(held)
     except InputError as error:
         return [Finding(error.finding, "FAIL", str(error))]
-    found = [*_read(held), *check_dataset(dataset, options, held), *rows.row_checks(held)]
+    found = [*_read(held, dataset), *check_dataset(dataset, options, held), *rows.row_checks(held)]
     found += [*keys.personal(held), _order(held)]
     return sorted(found, key=lambda finding: int(finding.id[1:]))
 
@@ -84,13 +84,16 @@ def check_dataset(
     ]
 
 
-def _read(held: Draft) -> list[Finding]:
+def _read(held: Draft, dataset: Dataset) -> list[Finding]:
     """D1 to D3 of a log that could be read."""
-    out = held.rows.left_out
-    counted = f"{held.rows.count:,} rows, {len(held.rows.columns)} columns, {out} left out"
+    out = [note for note in dataset.source.notes if "rows left out: " in note]
+    told_out = "; ".join(out) or "none left out"
+    counted = f"{held.rows.count:,} rows, {len(held.rows.columns)} columns; {told_out}"
     told = ", ".join(f"{role} = {column}" for role, column in held.mapping.roles.items())
+    if held.mapping.ignored:
+        told += f"; not used: {', '.join(held.mapping.ignored)}"
     null = held.options.keep_null_keys
-    kept = "null words are kept as keys (--keep-null-keys)" if null else "no key is empty"
+    kept = "null words are kept as keys (--keep-null-keys)" if null else "no event has an empty key"
     return [
         Finding("D1", "PASS", counted),
         Finding("D2", "PASS", told),
