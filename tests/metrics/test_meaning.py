@@ -45,7 +45,7 @@ def test_a_choice_on_test_is_printed_as_an_upper_bound():
 def test_the_differing_field_and_both_values_are_named():
     a, b = Passport("ndcg", 10), Passport("ndcg", 20)
     assert differing(a, b) == {"k": (10, 20)}
-    with pytest.raises(ValueError, match=r"k: 10 and 20.*judge.*--convert"):
+    with pytest.raises(ValueError, match=r"k: 10 and 20.*judge both runs alike"):
         comparable(a, b)
 
 

@@ -213,7 +213,7 @@ def test_reports_without_a_common_request_are_an_error():
 )
 def test_values_that_mean_different_things_are_refused_by_field(field):
     x = torch.rand(10)
-    with pytest.raises(ValueError, match=f"{next(iter(field))}: .*--convert"):
+    with pytest.raises(ValueError, match=f"{next(iter(field))}: .*judge both runs alike"):
         compare([judged(x)], [judged(x, **field)], "recall@10")
 
 

@@ -145,5 +145,5 @@ def comparable(a: Passport, b: Passport) -> None:
         what = "; ".join(f"{name}: {x!r} and {y!r}" for name, (x, y) in wrong.items())
         raise ValueError(
             f"{a.name} and {b.name} do not mean the same ({what}); judge both runs alike"
-            " (polyrec judge RUN) or convert with --convert"
+            " (polyrec judge RUN), of one log and one split"
         )
