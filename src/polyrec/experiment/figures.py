@@ -124,6 +124,14 @@ def plain(report: Report) -> dict[str, dict[str, Any]]:
     }
 
 
+def weights(progress: Progress, step: int) -> Iterator[str]:
+    """Which weights were judged, and whether validation was still rising when training ended."""
+    if progress.metrics:
+        rising = progress.metrics[-1]["step"] == step
+        more = ", its last reading: it may rise on; resume with more max_steps" if rising else ""
+        yield f"  weights of step {step:,}, the best on validation{more}"
+
+
 def beside(judged: Judged, primary: str) -> Iterator[str]:
     """The selecting metric of the run, its baselines and the ceiling, a line each."""
     rows = {**judged.baselines, "this run": judged.test}

@@ -177,8 +177,9 @@ def _finished(job: Job) -> Outcome:
         job.run.read_json("run.json")
         | {"seconds": round(seconds, 1), "peak_memory_mb": round(peak)},
     )
+    primary = job.config.select_by
     job.watch.line(evaluate.table(judged.test))
-    for line in figures.beside(judged, job.config.select_by):
+    for line in (*figures.weights(progress, judged.step), *figures.beside(judged, primary)):
         job.watch.line(line)
     job.watch.line(f"  page: {report.write(job.run.path)}")
     return Outcome(job.run.path, judged, seconds, peak)
