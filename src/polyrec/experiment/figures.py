@@ -55,8 +55,8 @@ def before(split: Split, config: Any) -> Iterator[str]:
         f"validation and {requests:,} test requests ({config.split})"
     )
     kept = Path(config.data or ".") / "split.json"
-    if config.data and kept.is_file():
-        yield f"{kept} is not read: a run is cut as its settings `split` and `cut` say"
+    if config.data and config.split != "kept" and kept.is_file():
+        yield f"{kept} is not read: split=kept would take it as it stands"
     yield (
         f"differences of {config.select_by} below {smallest(requests):.4f} between two such runs "
         "are not to be told apart here (power 80%; spread over people and seeds assumed)"

@@ -47,8 +47,8 @@ class Config:
     k_core: int = setting(
         0, "both sides at least this, iterated, in place of the one pass; 0: off", least=0
     )
-    split: Literal["by-user", "leave-one-out", "time", "given"] = setting(
-        "by-user", "people of test are never trained on (Cen et al., section 4.1)"
+    split: Literal["by-user", "leave-one-out", "time", "given", "kept"] = setting(
+        "by-user", "test people are never trained on (Cen et al., 4.1); kept: of an imported folder"
     )
     cut: float = setting(
         0.8, "by-user: first 80% of a person's events asks, the rest answers", above=0, below=1

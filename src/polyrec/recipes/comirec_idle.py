@@ -39,11 +39,16 @@ class Choices(Protocol):
 def idle(config: Choices) -> Mapping[str, str]:
     """Setting -> what would have to hold for it to be read."""
     trained = config.model not in CLOSED
+    kept = config.split == "kept"
     single = trained and config.model not in MANY
     rules = {
         "cut": (config.split != "by-user", "split=by-user"),
-        "min_users": (config.k_core > 0, "k_core=0"),
-        "min_items": (config.k_core > 0, "k_core=0"),
+        "min_users": (kept or config.k_core > 0, "another split, with k_core=0,"),
+        "min_items": (kept or config.k_core > 0, "another split, with k_core=0,"),
+        "k_core": (kept, "another split"),
+        "kinds": (kept, "another split"),
+        "positives": (kept, "another split"),
+        "dedup": (kept, "another split"),
         "hidden": (trained and config.model != "sa" and config.hidden != config.dim, "model=sa"),
         "interests": (single and config.interests != 1, "model=mind, dr or sa"),
         "adapt": (single, "model=mind, dr or sa"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol, cast, runtime_checkable
 
 import torch
@@ -11,16 +12,13 @@ from torch import Tensor, nn
 
 from polyrec import data, worlds
 from polyrec.data import (
-    AllCuts,
     Bag,
     Dataset,
     Events,
     Facts,
     Filters,
-    RandomCut,
     Sparse,
     Split,
-    SplitConfig,
     readers,
 )
 from polyrec.data.filters import Dedup
@@ -37,7 +35,7 @@ SYSTEM = ("coverage", "novelty", "gini")
 CHOOSING = ("recall", "ndcg", "hit_rate")  # judged on validation while training
 
 
-Cuts = RandomCut | AllCuts
+Cuts = data.RandomCut | data.AllCuts
 
 
 @runtime_checkable
@@ -67,15 +65,19 @@ class LogSettings(Protocol):
     @property
     def k_core(self) -> int: ...
     @property
-    def split(self) -> How: ...
+    def split(self) -> How | Literal["kept"]: ...
     @property
     def cut(self) -> float: ...
 
 
 def split(settings: LogSettings) -> Split:
-    """The log, filtered and split as the settings say."""
+    """The log, filtered and split as the settings say, or as an imported folder keeps it."""
+    if settings.split == "kept" and settings.data:
+        return data.load_split(Path(settings.data))
+    if settings.split == "kept":
+        raise ValueError("split=kept: needs data=FOLDER, made by `polyrec data import`")
     dataset = data.filters.apply(log(settings), filters(settings))
-    return dataset.split(SplitConfig(how=settings.split, cut=settings.cut))
+    return dataset.split(data.SplitConfig(how=settings.split, cut=settings.cut))
 
 
 def log(settings: LogSettings) -> Dataset:
@@ -135,7 +137,7 @@ class TrainSettings(Protocol):
 
 def stream(settings: TrainSettings, split: Split) -> Cuts:
     """Training examples: one cut a person, or every cut."""
-    make = RandomCut if settings.examples == "random_cut" else AllCuts
+    make = data.RandomCut if settings.examples == "random_cut" else data.AllCuts
     return make(split.train, settings.batch, settings.length, settings.min_history)
 
 
