@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from polyrec import data
 from polyrec.recipes import comirec, compose, parts
 
 
@@ -49,7 +50,7 @@ def test_what_a_resumed_run_may_change_shapes_nothing() -> None:
 
 def test_the_later_choices_of_a_row_s_person_follow_its_time() -> None:
     split = comirec.data(comirec.Config(world="retail_tiny"))
-    batch = parts.RandomCut(split.train, 16, 20).batch(1, 0, 0)
+    batch = data.RandomCut(split.train, 16, 20).batch(1, 0, 0)
     later = parts.Later(split.train)(batch)
     for row, person in enumerate(batch.requests.actor.tolist()):
         own = slice(split.train.start[person], split.train.start[person + 1])
