@@ -3,7 +3,8 @@
 Each (log, variant, seed) is one `polyrec run`; those whose figures are stored already are skipped,
 so the command may be stopped and called again. All trained variants get the same budget (BUDGET):
 at most 5,000 steps, stopped after 6 evaluations of 250 steps without a new best on validation;
-variants that carry their own patience keep it and are cut at 5,000 steps. Test is read once a run,
+variants that carry their own patience keep it and are cut at 5,000 steps; sa_b1024 sees as many
+positives in an eighth of the steps. Test is read once a run,
 at the weights that validation chose. `--table` writes RESULTS.md's tables from the stored figures.
 """
 
@@ -34,6 +35,7 @@ MORE = ("dummy_readout", "sa_k1", "c_run", "c_plan1", "c_plan4", "tf1_parity", "
 OWN_PATIENCE = ("c_run", "c_plan1", "c_plan4", "tf1_parity")
 STEPS = "max_steps=5000"
 BUDGET = ("eval_every=250", "patience=6")
+EIGHTH = ("max_steps=640", "eval_every=32", "patience=6")  # batch 1,024: as many positives
 SHOWN = ("recall@20", "recall@50", "ndcg@50", "hit_rate@50", "coverage@50")
 
 
@@ -51,6 +53,8 @@ def run(job: tuple[str, str, int], processor: str) -> None:
     log, variant, seed = job
     flags = [] if variant in CLOSED else [STEPS]
     flags += [] if variant in CLOSED + OWN_PATIENCE else BUDGET
+    if variant == "sa_b1024":
+        flags = list(EIGHTH)
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "polyrec", "run", "comirec", "--variant", variant]
         command += ["--data", str(DATA / LOGS[log]), "--out", out, "--json", f"seed={seed}", *flags]
