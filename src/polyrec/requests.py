@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 import torch
@@ -94,6 +94,10 @@ class Requests:
 
     def __len__(self) -> int:
         return len(self.history) if self.asked is None else self.asked.numel()
+
+    def asked_throughout(self) -> Requests:
+        """The same histories, asked after each of their events."""
+        return replace(self, asked=torch.arange(self.history.values.numel()))
 
     def select(self, rows: Tensor) -> Requests:
         """The named rows; only for requests that ask once a row."""

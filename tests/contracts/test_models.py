@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from polyrec.data.events import Events
-from polyrec.models import MODELS
+from polyrec.models import MODELS, Reading
 from polyrec.nn import Dot, Interests
 from polyrec.recommend import Retrieve, Score
 from polyrec.types import Encoded, Ragged, Requests, Retriever, Scorer
@@ -14,6 +14,7 @@ from polyrec.types import Encoded, Ragged, Requests, Retriever, Scorer
 ITEMS, DIM, LENGTH = 40, 16, 6
 WITH_INTERESTS = ("mind", "dr", "sa")
 SCORERS = ("popular", "item_knn", "ease")
+SEQUENCES = ("sasrec", "ligr", "hstu", "gru_sequence")
 RETRIEVERS = tuple(name for name in MODELS if name not in SCORERS)
 every = pytest.mark.parametrize("name", MODELS)
 retrievers = pytest.mark.parametrize("name", RETRIEVERS)
@@ -27,6 +28,9 @@ def make(name, length=LENGTH, count=4, init="small", **rest):
         return MODELS[name](ITEMS)
     if name in WITH_INTERESTS:
         return MODELS[name](ITEMS, DIM, Interests(count, length), init, **rest)
+    if name in SEQUENCES:  # counted from the row's beginning, a place is the same in each prefix
+        reading = Reading(length, heads=2, dropout=0.0, places="first")
+        return MODELS[name](ITEMS, DIM, reading, init, **rest)
     return MODELS[name](ITEMS, DIM, length, init, **rest)
 
 

@@ -14,13 +14,14 @@ from polyrec.data import (
     Log,
     RandomCut,
     Rows,
+    Sequences,
     Source,
     build,
     tables,
 )
 
 
-def stream(name: str, batch: int = 8) -> RandomCut | AllCuts | Rows:
+def stream(name: str, batch: int = 8) -> RandomCut | AllCuts | Sequences | Rows:
     rng = np.random.default_rng(0)
     log = Log(rng.integers(0, 60, 900), rng.integers(0, 40, 900), rng.permutation(900))
     events = build(log, Source()).events
@@ -28,6 +29,7 @@ def stream(name: str, batch: int = 8) -> RandomCut | AllCuts | Rows:
     made = {
         "random-cut": lambda: RandomCut(events, batch, history=5, minimum=2),
         "all-cuts": lambda: AllCuts(events, batch, history=5, minimum=2),
+        "sequences": lambda: Sequences(events, batch, history=5),
         "rows": lambda: Rows(
             Labelled(table, {"click": np.append(0, rng.integers(0, 2, 60))}),
             np.arange(1, 61),
@@ -42,6 +44,10 @@ def content(batch: Any) -> list[tuple[int, ...]]:
     if not hasattr(batch, "positives"):
         return [(row,) for row in batch.rows.tolist()]
     padded = batch.requests.history.padded(5).tolist()
+    if batch.requests.asked is not None:
+        lengths = batch.requests.history.lengths.tolist()
+        answers = (tuple(part.tolist()) for part in batch.positives.split(lengths))
+        return [(a, *h, *p) for a, h, p in zip(batch.requests.actor.tolist(), padded, answers)]
     rows = zip(batch.requests.actor.tolist(), batch.positives.tolist(), padded, strict=True)
     return [(actor, target, *history) for actor, target, history in rows]
 
@@ -123,7 +129,7 @@ def test_drawing_leaves_the_global_generator_alone(name: str) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
-pairs = pytest.mark.parametrize("name", ["random-cut", "all-cuts"])
+pairs = pytest.mark.parametrize("name", ["random-cut", "all-cuts", "sequences"])
 
 
 @pairs
@@ -136,7 +142,7 @@ def test_targets_come_as_often_as_their_probability_says(name: str) -> None:
             drawn += np.bincount(here.batch(3, epoch, step).positives, minlength=41)
     expected = here.target_probability(40).numpy() * drawn.sum()  # type: ignore[union-attr]
     assert expected.sum() == pytest.approx(drawn.sum())
-    if name == "all-cuts":
+    if name != "random-cut":
         assert drawn == pytest.approx(expected)
         return
     real = expected > 0
@@ -154,7 +160,7 @@ def test_coverage_marks_what_was_target_or_history(name: str, steps: int) -> Non
     used = np.zeros(len(events), bool)
     for step in range(steps):
         batch = here.batch(4, step // here.steps, step % here.steps)
-        for row in range(len(batch.positives)):
+        for row in range(len(batch.requests.history)):
             actor, asked = int(batch.requests.actor[row]), int(batch.requests.time[row])
             length = int(batch.requests.history.lengths[row])
             cut = int(np.flatnonzero((events.actor == actor) & (events.time == asked))[0])

@@ -10,13 +10,14 @@ from polyrec.data.readers import READERS, ReadOptions, read
 from polyrec.data.splits import SPLITS, Questions, Split, SplitConfig, split
 from polyrec.data.splits.rows import ROW_SPLITS, RowConfig, RowSplit, folds, split_rows
 from polyrec.data.store import load, load_split, save, save_split
-from polyrec.data.streams import AllCuts, RandomCut, Rows
+from polyrec.data.streams import AllCuts, RandomCut, Rows, Sequences
 from polyrec.data.tables import Bag, Dense, Labelled, Sparse, Table
 from polyrec.data.vocab import Vocab
 
-STREAMS: dict[str, type[RandomCut] | type[AllCuts] | type[Rows]] = {
+STREAMS: dict[str, type[RandomCut] | type[AllCuts] | type[Sequences] | type[Rows]] = {
     "random-cut": RandomCut,
     "all-cuts": AllCuts,
+    "sequences": Sequences,
     "rows": Rows,
 }
 
@@ -43,6 +44,7 @@ __all__ = [
     "RowConfig",
     "RowSplit",
     "Rows",
+    "Sequences",
     "Sizes",
     "Source",
     "Sparse",

@@ -6,6 +6,7 @@ from polyrec.models.closed_form import EASE, ItemKNN, MostPopular, popularity
 from polyrec.models.history import FromHistory
 from polyrec.models.interests import MIND, ComiRecDR, ComiRecSA, YouTubeDNN
 from polyrec.models.sequence import GRU4Rec
+from polyrec.models.transformer import HSTU, GRUSequence, LiGR, Reading, SASRec, Sides
 
 MODELS: dict[str, type[nn.Module]] = {
     "popular": MostPopular,
@@ -16,18 +17,28 @@ MODELS: dict[str, type[nn.Module]] = {
     "mind": MIND,
     "dr": ComiRecDR,
     "sa": ComiRecSA,
+    "sasrec": SASRec,
+    "ligr": LiGR,
+    "hstu": HSTU,
+    "gru_sequence": GRUSequence,
 }
 
 __all__ = [
     "EASE",
+    "HSTU",
     "MIND",
     "MODELS",
     "ComiRecDR",
     "ComiRecSA",
     "FromHistory",
     "GRU4Rec",
+    "GRUSequence",
     "ItemKNN",
+    "LiGR",
     "MostPopular",
+    "Reading",
+    "SASRec",
+    "Sides",
     "YouTubeDNN",
     "popularity",
 ]

@@ -69,7 +69,7 @@ class Packed:
 
 def pack(requests: Requests, length: int, device: torch.device) -> Packed:
     """The last `length` known items before each question. Id 0 is nothing and is left out."""
-    first, stop, values = _bounds(requests)
+    first, stop, values = bounds(requests)
     kept = (stop - first).clamp(max=length)
     lengths, order = kept.sort(descending=True, stable=True)
     width = int(lengths[0]) if lengths.numel() else 0
@@ -86,7 +86,7 @@ def pack(requests: Requests, length: int, device: torch.device) -> Packed:
     )
 
 
-def _bounds(requests: Requests) -> tuple[Tensor, Tensor, Tensor]:
+def bounds(requests: Requests) -> tuple[Tensor, Tensor, Tensor]:
     """First and stop of each question's history in packed values that hold no 0."""
     values, start = requests.history.values.cpu(), requests.history.start.cpu()
     first, stop = start[:-1], start[1:]
@@ -102,7 +102,7 @@ def _bounds(requests: Requests) -> tuple[Tensor, Tensor, Tensor]:
 
 def known(requests: Requests) -> Ragged:
     """[R]: all known items before each question, oldest first."""
-    first, stop, values = _bounds(requests)
+    first, stop, values = bounds(requests)
     if requests.asked is None and len(values) == len(requests.history.values):
         return Ragged(values, requests.history.start.cpu())
     lengths = stop - first

@@ -21,6 +21,7 @@ __all__ = [
 
 RECIPES: Mapping[str, str] = {
     "comirec": "multi-interest retrieval: ComiRec, MIND, REMI and their baselines",
+    "sequence": "the next item from the last ones: SASRec and its successors, every loss",
 }
 
 

@@ -1,7 +1,7 @@
 """Simulated worlds with known truth: a ceiling to hold models against, and nulls."""
 
 from polyrec.worlds.log import write_log
-from polyrec.worlds.oracle import Oracle, Truth, oracle
+from polyrec.worlds.oracle import Horizon, Oracle, Truth, oracle
 from polyrec.worlds.retail import BOOKS_LIKE, DEFAULT, DEMO, READOUT, TINY, Retail, null
 from polyrec.worlds.shop import build
 
@@ -22,6 +22,7 @@ __all__ = [
     "READOUT",
     "TINY",
     "WORLDS",
+    "Horizon",
     "Oracle",
     "Retail",
     "Truth",

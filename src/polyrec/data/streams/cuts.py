@@ -1,4 +1,4 @@
-"""Endless batches by random access: pure in (seed, epoch, step, part), with nothing to save."""
+"""Streams of single examples: one cut a person, or every cut."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from polyrec.data.batches import Labels, Pairs, Stretch, column, requests
+from polyrec.data.batches import Pairs, Stretch, column, requests
 from polyrec.data.events import Events
-from polyrec.data.tables import Labelled
+from polyrec.data.streams.order import I64, check_sizes, places_of
 from polyrec.kernels.ranges import mark
 from polyrec.kernels.shuffle import shuffled, words
 from polyrec.types import derived_seed
-
-I64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class RandomCut:
     weight: str | None = None  # column of the target's weight; None = 1
 
     def __post_init__(self) -> None:
-        _check(self.batch_size, self.history, self.minimum)
+        check_sizes(self.batch_size, self.history, self.minimum)
         if not len(self.users):
             raise ValueError(
                 f"no user has {self.minimum + 1} events (the longest has "
@@ -65,7 +63,7 @@ class RandomCut:
 
     def batch(self, seed: int, epoch: int, step: int, part: tuple[int, int] = (0, 1)) -> Pairs:
         """The rows of `part` = (rank, size) of this batch: the parts together are the batch."""
-        places = _places(step, self.steps, self.batch_size, len(self.users), part)
+        places = places_of(step, self.steps, self.batch_size, len(self.users), part)
         return _pairs(self, *self._cut(seed, epoch, places))
 
     def target_probability(self, items: int) -> Tensor:
@@ -106,7 +104,7 @@ class AllCuts:
     weight: str | None = None
 
     def __post_init__(self) -> None:
-        _check(self.batch_size, self.history, self.minimum)
+        check_sizes(self.batch_size, self.history, self.minimum)
         if not self.examples:
             raise ValueError(
                 f"no user has {self.minimum + 1} events (the longest has "
@@ -137,7 +135,7 @@ class AllCuts:
 
     def batch(self, seed: int, epoch: int, step: int, part: tuple[int, int] = (0, 1)) -> Pairs:
         """The rows of `part` = (rank, size) of this batch: the parts together are the batch."""
-        places = _places(step, self.steps, self.batch_size, self.examples, part)
+        places = places_of(step, self.steps, self.batch_size, self.examples, part)
         return _pairs(self, *self._cut(seed, epoch, places))
 
     def target_probability(self, items: int) -> Tensor:
@@ -154,70 +152,6 @@ class AllCuts:
         number = shuffled(places, self.examples, derived_seed(seed, epoch, "examples"))
         users = np.searchsorted(self._before, number, side="right") - 1
         return users, self.events.start[users] + self.minimum + number - self._before[users]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows with labels, each once an epoch, in a new order every epoch.
-
-    Raises:
-        ValueError: there is no row, or the batch holds none.
-    """
-
-    source: Labelled
-    rows: I64  # [m], ids of the rows of this part
-    batch_size: int
-
-    def __post_init__(self) -> None:
-        _check(self.batch_size, 1, 0)
-        if not len(self.rows):
-            raise ValueError("a stream of 0 rows: take another split")
-
-    @property
-    def steps(self) -> int:
-        """Batches in an epoch."""
-        return -(-len(self.rows) // self.batch_size)
-
-    def batch(self, seed: int, epoch: int, step: int, part: tuple[int, int] = (0, 1)) -> Labels:
-        """The rows of `part` = (rank, size) of this batch: the parts together are the batch."""
-        places = _places(step, self.steps, self.batch_size, len(self.rows), part)
-        order = shuffled(places, len(self.rows), derived_seed(seed, epoch, "rows"))
-        return labels(self.source, torch.from_numpy(self.rows[order]))
-
-
-def labels(source: Labelled, rows: Tensor) -> Labels:
-    """The named rows with features, labels and weights: one indexing a column."""
-    at = rows.numpy()
-    tasks = source.labels
-    ones = np.ones(len(at), np.float32)
-    held = {task: source.weight[task][at] if task in source.weight else ones for task in tasks}
-    return Labels(
-        rows=rows,
-        features=source.table.gather(rows),
-        labels={task: torch.from_numpy(tasks[task][at].astype(np.float32)) for task in tasks},
-        weight={task: torch.from_numpy(held[task].astype(np.float32)) for task in tasks},
-        group=rows if source.group is None else torch.from_numpy(source.group[at]),
-    )
-
-
-def _check(batch_size: int, history: int, minimum: int) -> None:
-    for name, value, least in (
-        ("batch_size", batch_size, 1),
-        ("history", history, 1),
-        ("minimum", minimum, 0),
-    ):
-        if value < least:
-            raise ValueError(f"{name}={value}; need at least {least}")
-
-
-def _places(step: int, steps: int, batch_size: int, size: int, part: tuple[int, int]) -> I64:
-    """The places of the epoch's order that this part of the batch takes."""
-    rank, parts = part
-    if not 0 <= step < steps or not 0 <= rank < parts:
-        raise ValueError(f"step {step} of {steps}, part {rank} of {parts}: both count from 0")
-    first, stop = step * batch_size, min((step + 1) * batch_size, size)
-    rows = stop - first
-    return np.arange(first + rows * rank // parts, first + rows * (rank + 1) // parts)
 
 
 def _pairs(stream: RandomCut | AllCuts, users: I64, cut: I64) -> Pairs:

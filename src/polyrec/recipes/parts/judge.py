@@ -1,41 +1,28 @@
-"""From a setting's name to the part it names: what recipes of retrieval share."""
+"""How a model answers, and how it is judged as it will be served."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from polyrec import data, worlds
 from polyrec.data import (
     Bag,
-    Dataset,
     Events,
     Facts,
-    Filters,
     Sparse,
     Split,
-    readers,
 )
-from polyrec.data.filters import Dedup
-from polyrec.data.readers.faults import InputError
-from polyrec.data.splits import How
 from polyrec.evaluate import Report, Setting, ranking
-from polyrec.kernels.ranges import packed_ids, places
-from polyrec.nn import Cosine, Dot
 from polyrec.recommend import Diverse, Fallback, Retrieve, Score
-from polyrec.types import PairBatch, Ragged, Recommender, Retriever, Scorer
+from polyrec.types import Recommender, Retriever, Scorer
 
 METRICS = ("recall", "ndcg", "hit_rate", "mrr", "map", "precision")
 SYSTEM = ("coverage", "novelty", "gini")
 CHOOSING = ("recall", "ndcg", "hit_rate")  # judged on validation while training
-
-
-Cuts = data.RandomCut | data.AllCuts
 
 
 @runtime_checkable
@@ -43,127 +30,6 @@ class ClosedForm(Scorer, Protocol):
     """A model that is solved from the log."""
 
     def solve(self, events: Events) -> None: ...
-
-
-class LogSettings(Protocol):
-    """Settings that say which log, what of it counts, and how it is split."""
-
-    @property
-    def data(self) -> str: ...
-    @property
-    def world(self) -> str: ...
-    @property
-    def kinds(self) -> str: ...
-    @property
-    def positives(self) -> str: ...
-    @property
-    def dedup(self) -> Dedup: ...
-    @property
-    def min_users(self) -> int: ...
-    @property
-    def min_items(self) -> int: ...
-    @property
-    def k_core(self) -> int: ...
-    @property
-    def split(self) -> How | Literal["kept"]: ...
-    @property
-    def cut(self) -> float: ...
-
-
-def split(settings: LogSettings) -> Split:
-    """The log, filtered and split as the settings say, or as an imported folder keeps it."""
-    if settings.split == "kept" and settings.data:
-        return data.load_split(Path(settings.data))
-    if settings.split == "kept":
-        raise ValueError("split=kept: needs data=FOLDER, made by `polyrec data import`")
-    dataset = data.filters.apply(log(settings), filters(settings))
-    return dataset.split(data.SplitConfig(how=settings.split, cut=settings.cut))
-
-
-def log(settings: LogSettings) -> Dataset:
-    """The data set at the settings' path; without one, the clicks of the simulated shop."""
-    if not settings.data:
-        return shop(settings.world)[0]
-    try:
-        return readers.read(settings.data)
-    except InputError as error:
-        raise InputError(
-            f"{error} (such flags belong to `polyrec data import LOG OUT`; then run with data=OUT)",
-            error.finding,
-        ) from None
-
-
-def shop(name: str) -> tuple[Dataset, worlds.Truth]:
-    """The simulated shop of that name, its clicks alone, and what only its oracle may know."""
-    dataset, truth = worlds.build(worlds.WORLDS[name])
-    return data.filters.kinds(dataset, ("click",)), truth
-
-
-def oracle(name: str, facts: Facts) -> Recommender:
-    """The recommender that knows the shop's truth, speaking the ids of these facts."""
-    return worlds.oracle(shop(name)[1], facts.vocabs)
-
-
-def filters(settings: LogSettings) -> Filters:
-    """What is left out of the log before it is split."""
-    one_pass = settings.k_core == 0 and max(settings.min_users, settings.min_items) > 1
-    return Filters(
-        kinds=tuple(kind.strip() for kind in settings.kinds.split(",") if kind.strip()),
-        positives=settings.positives,
-        dedup=settings.dedup,
-        min_count=(settings.min_users, settings.min_items) if one_pass else None,
-        k_core=settings.k_core,
-    )
-
-
-class TrainSettings(Protocol):
-    """Settings of examples and of the score."""
-
-    @property
-    def examples(self) -> Literal["random_cut", "all_cuts"]: ...
-    @property
-    def batch(self) -> int: ...
-    @property
-    def length(self) -> int: ...
-    @property
-    def min_history(self) -> int: ...
-    @property
-    def similarity(self) -> Literal["dot", "cosine"]: ...
-    @property
-    def temperature(self) -> float: ...
-    @property
-    def scale(self) -> Literal["one", "learned"]: ...
-
-
-def stream(settings: TrainSettings, split: Split) -> Cuts:
-    """Training examples: one cut a person, or every cut."""
-    make = data.RandomCut if settings.examples == "random_cut" else data.AllCuts
-    return make(split.train, settings.batch, settings.length, settings.min_history)
-
-
-@dataclass(frozen=True)
-class Later:
-    """What each row's person goes on to choose in the log: negatives among it are false ones."""
-
-    events: Events
-
-    def __call__(self, batch: PairBatch) -> Ragged:
-        """[B]: targets of the person's events after the row's time; without a clock, of all."""
-        actor = batch.requests.actor.numpy()
-        bounds = self.events.start[actor], self.events.start[actor + 1]
-        at = Ragged(*map(torch.from_numpy, packed_ids(self.events.target, *bounds)))
-        if batch.requests.time is None:
-            return at
-        kept = torch.from_numpy(self.events.time[places(*bounds)]) > batch.requests.time[at.row]
-        lengths = torch.bincount(at.row[kept], minlength=len(at))
-        return Ragged(at.values[kept], torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]))
-
-
-def similarity(settings: TrainSettings) -> nn.Module:
-    """The score that training and the index share."""
-    if settings.similarity == "cosine":
-        return Cosine(settings.temperature)
-    return Dot(settings.scale)
 
 
 class ServeSettings(Protocol):
@@ -239,6 +105,7 @@ class Judge:
     split: Split
     serve: Callable[[nn.Module], Recommender]
     selected_on: Literal["valid", ""] = "valid"  # closed forms have nothing to select
+    lengths: tuple[int, ...] = (20,)  # of lists to judge beside the settings' own
 
     def __post_init__(self) -> None:
         chosen, items = self.settings.select_by, self.split.facts.items
@@ -293,7 +160,8 @@ class Judge:
         return ranking(rec, questions, names, self.ks(), setting=setting)
 
     def ks(self) -> tuple[int, ...]:
-        """List lengths: the setting's, 20, and the selecting metric's own; within the catalogue."""
+        """Lengths of lists: `lengths`, the setting's and the selecting metric's own."""
         asked = self.settings.select_by.rpartition("@")[2]
-        wanted = {self.settings.k, 20, int(asked) if asked.isdigit() else self.settings.k}
+        chosen = int(asked) if asked.isdigit() else self.settings.k
+        wanted = {*self.lengths, self.settings.k, chosen}
         return tuple(sorted(k for k in wanted if k <= self.split.facts.items))

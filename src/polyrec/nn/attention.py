@@ -1,0 +1,182 @@
+"""Blocks that let each event of a row look back at the ones before it.
+
+A block takes packed events [E, D] with their layout and gives the same; none sees a later event.
+Attention itself is torch's scaled-dot-product kernel on groups of similar length, causal, with
+padding at the right where no event looks.
+
+Letters: E events, D width, H heads, C = D / H, r rows of a group, T its longest row.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from polyrec.nn.sequences import Layout
+
+Norm = Literal["pre", "original"]
+Turning = Literal["none", "rotary"]
+GAPS = 32  # classes of time gaps, each twice the one before; the last begins after 68 years
+
+
+class Attention(nn.Module):
+    """Multi-head causal attention. Source: Vaswani et al. 2017, section 3.2.2.
+
+    `rotary` turns queries and keys by their place (Su et al. 2021, RoPE, eq. 15), so that only
+    distances count: no table of places is needed and any length is read.
+    """
+
+    def __init__(self, dim: int, heads: int, dropout: float, places: Turning = "none") -> None:
+        super().__init__()
+        if heads < 1 or dim % heads:
+            raise ValueError(f"heads={heads}: need a divisor of dim={dim}")
+        if places == "rotary" and (dim // heads) % 2:
+            raise ValueError(f"rotary places turn pairs: dim / heads = {dim // heads} must be even")
+        self.heads, self.dropout, self.places = heads, dropout, places
+        self.query, self.key_value = nn.Linear(dim, dim), nn.Linear(dim, 2 * dim)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, query: Tensor, memory: Tensor, layout: Layout) -> Tensor:
+        """[E, D], [E, D] -> [E, D]."""
+        asked = layout.padded(self.query(query))
+        told = layout.padded(self.key_value(memory))
+        seen = layout.packed([self._look(q, kv) for q, kv in zip(asked, told, strict=True)])
+        return cast(Tensor, self.out(seen))
+
+    def _look(self, query: Tensor, key_value: Tensor) -> Tensor:
+        q, (k, v) = _split(query, self.heads), _split(key_value, 2 * self.heads).chunk(2, 1)
+        if self.places == "rotary":
+            q, k = _turned(q), _turned(k)
+        rate = self.dropout if self.training else 0.0
+        found = F.scaled_dot_product_attention(q, k, v, dropout_p=rate, is_causal=True)
+        return found.transpose(1, 2).flatten(2)
+
+
+class SASRecBlock(nn.Module):
+    """Attention, then a feed-forward layer of the same width, each with a residual.
+
+    `original` normalises the query alone and adds to the normalised vectors, as the authors'
+    code does; `pre` normalises what enters each half and keeps the stream itself untouched.
+    Source: Kang and McAuley 2018, sections III-B to III-C.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, dropout: float, norm: Norm = "pre", places: Turning = "none"
+    ) -> None:
+        super().__init__()
+        if norm not in ("pre", "original"):
+            raise ValueError(f"no norm {norm!r}; there are: pre, original")
+        self.norm = norm
+        self.before, self.between = nn.LayerNorm(dim, eps=1e-8), nn.LayerNorm(dim, eps=1e-8)
+        self.attention = Attention(dim, heads, dropout, places)
+        self.feed = nn.Sequential(
+            nn.Linear(dim, dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(dim, dim)
+        )
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, layout: Layout) -> Tensor:
+        """[E, D] -> [E, D]."""
+        if self.norm == "original":
+            query = self.before(x)
+            x = self.between(query + self.attention(query, x, layout))
+            return cast(Tensor, x + self.drop(self.feed(x)))
+        normed = self.before(x)
+        x = x + self.drop(self.attention(normed, normed, layout))
+        return cast(Tensor, x + self.drop(self.feed(self.between(x))))
+
+
+class GatedBlock(nn.Module):
+    """Attention and a gated feed-forward layer, each let in by a gate that reads the raw stream.
+
+    x <- x + sigma(W1 x) * MHA(LN x); x <- x + sigma(W2 x) * SwiGLU(LN x), inner width 4 D, no bias
+    in the feed-forward layer. Source: LiGR (Borisyuk et al. 2025), as in eSASRec (Tikhonovich et
+    al. 2025).
+    """
+
+    def __init__(self, dim: int, heads: int, dropout: float, places: Turning = "none") -> None:
+        super().__init__()
+        self.before, self.between = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention = Attention(dim, heads, dropout, places)
+        self.gates = nn.ModuleList([nn.Linear(dim, dim), nn.Linear(dim, dim)])
+        self.up, self.down = (
+            nn.Linear(dim, 8 * dim, bias=False),
+            nn.Linear(4 * dim, dim, bias=False),
+        )
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, layout: Layout) -> Tensor:
+        """[E, D] -> [E, D]."""
+        normed = self.before(x)
+        seen = self.drop(self.attention(normed, normed, layout))
+        x = x + torch.sigmoid(self.gates[0](x)) * seen
+        gate, value = self.up(self.between(x)).chunk(2, 1)
+        fed = self.drop(self.down(F.silu(gate) * value))
+        return cast(Tensor, x + torch.sigmoid(self.gates[1](x)) * fed)
+
+
+class HSTUBlock(nn.Module):
+    """Attention without a softmax: every earlier event adds as much as it matches, no more.
+
+    [U, V, Q, K] = SiLU(LN(x) W); A = SiLU(Q K' + bias) / events seen; y = x + W_o (LN(A V) * U).
+    The bias is a number a head and distance, and one a head and time gap (in powers of two of
+    seconds) where the request tells times. Source: Zhai et al. 2024, eq. 1 to 3.
+    """
+
+    def __init__(self, dim: int, heads: int, dropout: float, length: int) -> None:
+        super().__init__()
+        if heads < 1 or dim % heads:
+            raise ValueError(f"heads={heads}: need a divisor of dim={dim}")
+        self.heads, self.length = heads, length
+        self.before, self.after = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.mix, self.out = nn.Linear(dim, 4 * dim), nn.Linear(dim, dim)
+        self.place_bias = nn.Parameter(torch.zeros(heads, length))
+        self.gap_bias = nn.Parameter(torch.zeros(heads, GAPS))
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, layout: Layout) -> Tensor:
+        """[E, D] -> [E, D]."""
+        all_four = F.silu(self.mix(self.before(x)))
+        gate, mixed = torch.split(all_four, [x.shape[1], 3 * x.shape[1]], 1)
+        parts = zip(layout.padded(mixed), _gaps(layout), strict=True)
+        seen = layout.packed([self._look(part, gap) for part, gap in parts])
+        return cast(Tensor, x + self.drop(self.out(self.after(seen) * gate)))
+
+    def _look(self, mixed: Tensor, gap: Tensor | None) -> Tensor:
+        q, k, v = _split(mixed, 3 * self.heads).chunk(3, 1)
+        place = torch.arange(q.shape[2], device=q.device)
+        bias = self.place_bias[:, (place[:, None] - place).clamp(min=0)]
+        if gap is not None:
+            bias = bias + self.gap_bias[:, gap].transpose(0, 1)
+        weight = F.silu(q @ k.transpose(2, 3) + bias).tril()
+        return (weight @ v / (place + 1)[:, None]).transpose(1, 2).flatten(2)
+
+
+def _gaps(layout: Layout) -> list[Tensor | None]:
+    """[r, T, T] of each group: the class of the time between two events."""
+    if layout.time is None:
+        return [None] * len(layout.groups)
+    times = [layout.time[group.at] for group in layout.groups]
+    return [_class_of(time[:, :, None] - time[:, None]) for time in times]
+
+
+def _class_of(milliseconds: Tensor) -> Tensor:
+    seconds = milliseconds.clamp(min=0).double() / 1000
+    return (seconds + 1).log2().long().clamp(max=GAPS - 1)
+
+
+def _split(x: Tensor, heads: int) -> Tensor:
+    """[r, T, heads C] -> [r, heads, T, C]."""
+    return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
+
+
+def _turned(x: Tensor) -> Tensor:
+    """Pairs of numbers turned by angles that grow with the place in the row."""
+    half = x.shape[3] // 2
+    speed = 10_000.0 ** (-torch.arange(half, dtype=x.dtype, device=x.device) / half)
+    angle = torch.arange(x.shape[2], dtype=x.dtype, device=x.device)[:, None] * speed
+    a, b = torch.split(x, half, 3)
+    cos, sin = angle.cos(), angle.sin()
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], 3)

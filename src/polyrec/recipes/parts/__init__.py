@@ -1,0 +1,36 @@
+"""From a setting's name to the part it names: what recipes of retrieval share."""
+
+from polyrec.recipes.parts.judge import (
+    CHOOSING,
+    METRICS,
+    SYSTEM,
+    ClosedForm,
+    Judge,
+    ServeSettings,
+    categories,
+    recommender,
+)
+from polyrec.recipes.parts.learn import Cuts, Later, TrainSettings, similarity, stream
+from polyrec.recipes.parts.log import LogSettings, filters, log, oracle, shop, split
+
+__all__ = [
+    "CHOOSING",
+    "METRICS",
+    "SYSTEM",
+    "ClosedForm",
+    "Cuts",
+    "Judge",
+    "Later",
+    "LogSettings",
+    "ServeSettings",
+    "TrainSettings",
+    "categories",
+    "filters",
+    "log",
+    "oracle",
+    "recommender",
+    "shop",
+    "similarity",
+    "split",
+    "stream",
+]

@@ -1,0 +1,121 @@
+"""Sequence retrieval: the next item from the last ones, and which trick earns its place.
+
+SASRec (Kang and McAuley 2018) and its successors on one stream, with every loss, sampler and
+similarity of the house. One page of choices; what they mean stands in docs/sequence.md, what the
+papers say in `tables`, and which settings are held against each other in `factors`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from polyrec.balance import Equal
+from polyrec.data import Facts, Sequences, Split
+from polyrec.recipes import parts
+from polyrec.recipes.plan import Plan
+from polyrec.recipes.sequence import build
+from polyrec.recipes.sequence.config import Config
+from polyrec.recipes.sequence.idle import idle
+from polyrec.recipes.sequence.tables import CURVES, EXPECTED
+from polyrec.train import PICKS, Adam, Epochs, LazyAdam, Patience, Rank, Solve, Stage, Task
+from polyrec.types import Recommender
+
+SMALL = {"dim": 256, "blocks": 1, "patience": 50, "epochs": 200}  # eSASRec's, on small Amazon logs
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "popular": {"model": "popular"},
+    "item_knn": {"model": "item_knn"},
+    "ease": {"model": "ease"},
+    "default": {},
+    "sasrec_original": {
+        "norm": "original", "similarity": "dot", "loss": "bce", "negatives": "uniform",
+        "count": 1, "share": "row", "reject_seen": True,
+    },
+    "sasrec_ce": {"similarity": "dot", "negatives": "all"},
+    "sasrec_ss3000": {
+        "similarity": "dot", "negatives": "uniform", "count": 3_000, "share": "sequence",
+    },
+    "gsasrec": {
+        "similarity": "dot", "loss": "gbce", "negatives": "uniform", "count": 256,
+        "share": "sequence",
+    },
+    "esasrec": {
+        "model": "ligr", "similarity": "dot", "negatives": "uniform", "count": 3_000,
+    },
+    "hstu": {"model": "hstu"},
+    "gru4rec": {"model": "gru", "blocks": 1},
+    "e_conservative": {
+        "similarity": "dot", "loss": "bce", "negatives": "uniform", "count": 1, "share": "row",
+    },
+}  # fmt: skip
+
+DEFAULT = "default"
+RIVALS = ("popular",)
+TRAINING = frozenset({
+    "lr", "epochs", "eval_every", "patience", "negatives", "count", "clip", "log_every",
+    "memory_mb", "loss", "margin", "gbce_t", "popular_alpha", "share", "reject_seen", "dropout",
+})  # fmt: skip
+__all__ = [
+    "CURVES", "DEFAULT", "EXPECTED", "RIVALS", "TRAINING", "VARIANTS", "Config", "ceiling",
+    "data", "idle", "model", "plan", "serve",
+]  # fmt: skip
+
+LISTS = (5, 10, 20, 50)
+
+
+def data(config: Config) -> Split:
+    """The log, filtered and split as the settings say."""
+    return parts.split(config)
+
+
+def model(config: Config, facts: Facts) -> nn.Module:
+    """An untrained model of the setting's kind."""
+    return build.model(config, facts)
+
+
+def serve(config: Config, model: nn.Module, facts: Facts) -> Recommender:
+    """The object that is measured and served."""
+    return parts.recommender(config, model, facts)
+
+
+def plan(config: Config, split: Split, model: nn.Module) -> Plan:
+    """One stage over whole sequences, or one closed form."""
+    judge = parts.Judge(
+        config, split, lambda trained: serve(config, trained, split.facts), lengths=LISTS
+    )
+    if isinstance(model, parts.ClosedForm):
+        closed = model
+        solve = Solve("solve", lambda _: closed.solve(split.train))
+        return Plan((solve,), dataclasses.replace(judge, selected_on="").validate, judge.full)
+    stream = Sequences(split.train, config.batch, config.length)
+    rank = Rank(
+        build.loss(config, split.facts.items),
+        build.sampler(config, split, stream),
+        PICKS["first"],
+        "next",
+        parts.Later(split.train),
+    )
+    stage = Stage(
+        name="train",
+        tasks=(Task(stream, rank),),
+        length=Epochs(config.epochs),
+        lr=config.lr,
+        judge=Epochs(config.eval_every),
+        select=config.select_by,
+        optim=LazyAdam() if config.optimiser == "lazy_adam" else Adam(),
+        balance=Equal(),
+        clip=config.clip or None,
+        stop=Patience(config.select_by, config.patience),
+    )
+    return Plan((stage,), judge.validate, judge.full, stream)
+
+
+def ceiling(config: Config, split: Split) -> Recommender | None:
+    """The oracle of the simulated shop; a real log has none."""
+    if config.data:
+        return None
+    next_only = config.split == "leave-one-out"
+    return parts.oracle(config.world, split.facts, "next" if next_only else "rest")
