@@ -124,11 +124,11 @@ def plain(report: Report) -> dict[str, dict[str, Any]]:
     }
 
 
-def weights(progress: Progress, step: int) -> Iterator[str]:
+def weights(progress: Progress, step: int, length: str) -> Iterator[str]:
     """Which weights were judged, and whether validation was still rising when training ended."""
     if progress.metrics:
         rising = progress.metrics[-1]["step"] == step
-        more = ", its last reading: it may rise on; resume with more max_steps" if rising else ""
+        more = f", its last reading: it may rise on; resume with more {length}" if rising else ""
         yield f"  weights of step {step:,}, the best on validation{more}"
 
 

@@ -179,7 +179,10 @@ def _finished(job: Job) -> Outcome:
     )
     primary = job.config.select_by
     job.watch.line(evaluate.table(judged.test))
-    for line in (*figures.weights(progress, judged.step), *figures.beside(judged, primary)):
+    for line in (
+        *figures.weights(progress, judged.step, job.recipe.LENGTH),
+        *figures.beside(judged, primary),
+    ):
         job.watch.line(line)
     job.watch.line(f"  page: {report.write(job.run.path)}")
     return Outcome(job.run.path, judged, seconds, peak)
@@ -248,8 +251,12 @@ def _has_effect(old: Stored, plan: Plan, before: Plan, keys: Sequence[str]) -> N
     if meta["stage"] == last.name and meta["step"] >= last.steps:
         raise ValueError(
             f"{said}: all {meta['step']:,} steps are done, so nothing would be trained with it; "
-            f"raise max_steps above {meta['step']:,} too"
+            f"raise {old.recipe.LENGTH} above {_length(old)} too"
         )
+
+
+def _length(old: Stored) -> str:
+    return f"{getattr(old.config, old.recipe.LENGTH):,}"
 
 
 def _record_change(run: Run, config: Any, differing: Mapping[str, Any]) -> None:

@@ -35,6 +35,7 @@ class Recipe(Protocol):
     EXPECTED: tuple[Expected, ...]
     CURVES: tuple[Curve, ...]
     TRAINING: frozenset[str]  # keys that a resumed run may change
+    LENGTH: str  # the key that says how long training may go on
 
     def idle(self, config: Any) -> Mapping[str, str]: ...  # settings that nothing reads: why
     def data(self, config: Any) -> Split: ...

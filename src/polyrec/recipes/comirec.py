@@ -184,9 +184,10 @@ TRAINING = frozenset({
     "lr", "max_steps", "eval_every", "patience", "negatives", "negatives_per_positive", "clip",
     "log_every", "memory_mb", "loss", "margin", "remi_beta", "popular_alpha",
 })  # fmt: skip
+LENGTH = "max_steps"
 __all__ = [
-    "CURVES", "DEFAULT", "EXPECTED", "RIVALS", "TRAINING", "VARIANTS", "Config", "ceiling",
-    "data", "idle", "model", "plan", "serve",
+    "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "RIVALS", "TRAINING", "VARIANTS", "Config",
+    "ceiling", "data", "idle", "model", "plan", "serve",
 ]  # fmt: skip
 
 

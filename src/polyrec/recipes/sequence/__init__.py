@@ -58,9 +58,10 @@ TRAINING = frozenset({
     "lr", "epochs", "eval_every", "patience", "negatives", "count", "clip", "log_every",
     "memory_mb", "loss", "margin", "gbce_t", "popular_alpha", "share", "reject_seen", "dropout",
 })  # fmt: skip
+LENGTH = "epochs"
 __all__ = [
-    "CURVES", "DEFAULT", "EXPECTED", "RIVALS", "TRAINING", "VARIANTS", "Config", "ceiling",
-    "data", "idle", "model", "plan", "serve",
+    "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "RIVALS", "TRAINING", "VARIANTS", "Config",
+    "ceiling", "data", "idle", "model", "plan", "serve",
 ]  # fmt: skip
 
 LISTS = (5, 10, 20, 50)
