@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self, cast
 
@@ -24,9 +23,13 @@ PLACES: tuple[Places, ...] = ("last", "first", "rotary", "none")
 
 
 class EventSide(Protocol):
-    """What an event adds to its item: its action, the time since the one before."""
+    """What an event adds to its item: its action, the time since the one before.
 
-    def __call__(self, h: Tensor, layout: Layout, aligned: Mapping[str, Tensor]) -> Tensor: ...
+    `codes` reads the whole request, [sum, c]; the call gets the rows of the events that are read.
+    """
+
+    def codes(self, requests: Requests) -> Tensor: ...
+    def __call__(self, values: Tensor, codes: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,8 @@ class SequenceRetriever(nn.Module, ABC):
         if self.users is not None:
             h = h + F.embedding(layout.row.to(h.device), self.users(layout.actor))
         if self.events is not None:
-            aligned = {name: column[layout.source] for name, column in requests.aligned.items()}
-            h = cast(EventSide, self.events)(h, layout, aligned)
+            side = cast(EventSide, self.events)
+            h = side(h, side.codes(requests)[layout.source])
         if self.place is not None:
             count = layout.age if self.reading.places == "last" else layout.place
             h = h + F.embedding(count.to(h.device), self.place)
