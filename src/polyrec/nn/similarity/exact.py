@@ -109,13 +109,15 @@ class MLP(ScoredExactly):
         """[*S, P, D], [*S, N, D] -> [*S, P, N]."""
         of_query, of_item = self.first.weight.chunk(2, -1)
         x, y = F.linear(query, of_query, self.first.bias), F.linear(item, of_item)
-        return in_blocks(self._score, x, y, self.room)
+        return in_blocks(_network, x, y, self.room, tuple(self.rest.parameters()))
 
-    def _score(self, query: Tensor, item: Tensor) -> Tensor:
-        h = query[..., :, None, :] + item[..., None, :, :]
-        for layer in self.rest:
-            h = layer(F.relu(h, inplace=True))
-        return h[..., 0]
+
+def _network(query: Tensor, item: Tensor, *layers: Tensor) -> Tensor:
+    """From both sides of the first layer on; `layers`: weight and bias of each that follows."""
+    h = query[..., :, None, :] + item[..., None, :, :]
+    for weight, bias in zip(layers[::2], layers[1::2], strict=True):
+        h = F.linear(F.relu(h, inplace=True), weight, bias)
+    return h[..., 0]
 
 
 def _by_head(query: Tensor, item: Tensor, heads: int) -> Tensor:
