@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from polyrec.models import ComiRecDR, MostPopular, YouTubeDNN
-from polyrec.nn import Cosine, Interests
-from polyrec.recommend import Diverse, Fallback, Retrieve, Score
+from polyrec.nn import MLP, SIMILARITIES, Cosine, Interests, ItemGatedMultiHead, MaxMultiHead
+from polyrec.recommend import Diverse, Fallback, Retrieve, Score, retrieve
 from polyrec.recommend import parts as blocks
 from polyrec.types import Ragged, Requests
 
@@ -38,6 +38,16 @@ def model(similarity=None):
     return ComiRecDR(ITEMS, 16, Interests(3, 8), "tf1", similarity)
 
 
+def unlike_dot(name):
+    """A similarity whose parameters have left their start."""
+    torch.manual_seed(7)
+    made = SIMILARITIES[name](16)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape)
+    return made
+
+
 def by_force(made, requests):
     """[R, n + 1], -inf for item 0."""
     with torch.no_grad():
@@ -62,6 +72,68 @@ def test_given_candidates_get_the_score_of_the_lists(similarity):
     recommender = Retrieve(model(similarity), ITEMS)
     found = recommender.recommend(some(), 10)
     assert torch.allclose(recommender.score(some(), found.ids), found.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_lists_of_every_similarity_are_the_best_by_force(name):
+    made = model(unlike_dot(name))
+    recommender = Retrieve(made, ITEMS)
+    expected = by_force(made, some()).sort(dim=1, descending=True)
+    found = recommender.recommend(some(), 10)
+    assert torch.equal(found.ids, expected.indices[:, :10])
+    assert torch.allclose(found.scores, expected.values[:, :10], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_ranks_and_scores_agree_with_the_lists_of_every_similarity(name):
+    recommender = Retrieve(model(unlike_dot(name)), ITEMS)
+    found = recommender.recommend(some(), 10)
+    ranks = recommender.ranks(some(), Ragged.of(found.ids.tolist()))
+    assert ranks.view(7, 10).tolist() == [list(range(1, 11))] * 7
+    assert torch.allclose(recommender.score(some(), found.ids), found.scores, atol=1e-4)
+
+
+EXACT = [MLP(16), MaxMultiHead(16), ItemGatedMultiHead(16)]
+
+
+@pytest.mark.parametrize("similarity", EXACT)
+def test_without_vectors_there_is_no_pool(similarity):
+    with pytest.raises(ValueError, match="exact scoring only"):
+        Retrieve(model(similarity), ITEMS).pool(some(), 5)
+
+
+class Counted(ComiRecDR):
+    """Counts the items whose vectors it was asked for."""
+
+    asked = 0
+
+    def items(self, ids):
+        self.asked += ids.numel()
+        return super().items(ids)
+
+
+@pytest.mark.parametrize("similarity", [None, *EXACT])
+def test_item_vectors_are_computed_once(similarity):
+    made = Counted(ITEMS, 16, Interests(3, 8), "tf1", similarity)
+    recommender = Retrieve(made, ITEMS)
+    before = made.asked
+    found = recommender.recommend(some(), 10)
+    recommender.ranks(some(), Ragged.of(found.ids.tolist()))
+    recommender.score(some(), found.ids)
+    assert made.asked == before
+
+
+@pytest.mark.parametrize("similarity", EXACT)
+def test_item_vectors_that_do_not_fit_are_computed_again(similarity, monkeypatch):
+    whole, made = Retrieve(model(similarity), ITEMS), model(similarity)
+    monkeypatch.setattr(retrieve, "ITEMS", 7)
+    monkeypatch.setattr(retrieve, "MET", 30)
+    cut = Retrieve(made, ITEMS, budget_mb=0)
+    cut.budget_mb = 512
+    assert cut.own is None
+    assert torch.equal(cut.recommend(some(), 10).ids, whole.recommend(some(), 10).ids)
+    ids = torch.tensor([[1, 9, 0]]).expand(7, -1)
+    assert torch.allclose(cut.score(some(), ids), whole.score(some(), ids), atol=1e-5)
 
 
 def test_candidate_zero_scores_minus_infinity():

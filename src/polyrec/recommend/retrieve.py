@@ -17,13 +17,16 @@ from polyrec.types import NOTHING, Ragged, Requests, Retriever, TopK
 
 log = logging.getLogger(__name__)
 ENCODED = 512  # requests encoded at a time: their events stay near the processor
+ITEMS = 65_536  # items whose vectors are computed at a time
+MET = 1 << 22  # scores of single interests held at a time, where there are no vectors: 16 MB
 
 
 class Retrieve:
     """The best items by the maximum over a request's K queries, exactly.
 
     Item vectors are computed once, in blocks: a recommender belongs to one state of the model.
-    A similarity without vectors is scored exhaustively.
+    A similarity without vectors is scored exhaustively, against item vectors of the model's own:
+    kept where they fit into the budget, else computed again for each block of requests.
     """
 
     def __init__(
@@ -37,7 +40,8 @@ class Retrieve:
         self.budget_mb = budget_mb
         with answering(model):
             self.model = model.prepare()
-        self.vectors = self._vectors()
+        self.vectors = self._each(self._indexed)
+        self.own = None if self.vectors is not None else self._each(self._small)
 
     def recommend(
         self,
@@ -100,14 +104,12 @@ class Retrieve:
     def score(self, requests: Requests, ids: Tensor) -> Tensor:
         """[R, M]: the score of given candidates; -inf for id 0."""
         out = torch.full(ids.shape, -torch.inf)
-        a_row = (
-            4 * 2 * max(1, ids.shape[1]) * (1 if self.vectors is None else self.vectors.shape[1])
-        )
+        a_row = 4 * 2 * max(1, ids.shape[1]) * self._width()
         for part, rows in parts(requests, min(AT_ONCE, self.budget_mb * 2**20 // a_row)):
             mine, queries = ids[rows], self._queries(part)
             with answering(self.model):
                 if self.vectors is None:
-                    scores = self.model.similarity(queries, self.model.items(mine)).cpu()
+                    scores = self.model.similarity(queries, self._own(mine)).cpu()
                 else:
                     scores = queries @ self.vectors[mine].transpose(1, 2)
             out[rows] = scores.amax(1).masked_fill(mine == NOTHING, -torch.inf)
@@ -124,27 +126,55 @@ class Retrieve:
             log.info("%d requests have fewer events than %d interests", few, queries.shape[1])
         return queries if vectors is None else vectors.cpu()
 
-    def _vectors(self) -> Tensor | None:
-        """[n + 1, D'], or None = exact scoring only."""
+    def _each(self, form: Callable[[Tensor], Tensor | None]) -> Tensor | None:
+        """[n + 1, D'], the form of every item's vector; None where there is none."""
         out: Tensor | None = None
         with answering(self.model):
-            for ids in torch.split(torch.arange(self.items + 1), 65_536):
-                part = self.model.similarity.as_vectors(item=self.model.items(ids))
+            for ids in torch.split(torch.arange(self.items + 1), ITEMS):
+                part = form(self.model.items(ids))
                 if part is None:
                     return None
                 if out is None:
-                    out = torch.empty(self.items + 1, part.shape[1], dtype=part.dtype)
+                    out = part.new_empty(self.items + 1, part.shape[1])
                 out[ids[0] : ids[-1] + 1] = part
         return out
+
+    def _indexed(self, vectors: Tensor) -> Tensor | None:
+        """The vectors in inner-product form; None = exact scoring only."""
+        form = self.model.similarity.as_vectors(item=vectors)
+        return None if form is None else form.cpu()
+
+    def _small(self, vectors: Tensor) -> Tensor | None:
+        """The vectors themselves, where those of all items fit into the budget."""
+        need = (self.items + 1) * vectors.shape[1] * vectors.element_size()
+        return vectors if need <= self.budget_mb * 2**20 else None
+
+    def _own(self, ids: Tensor) -> Tensor:
+        """[*S] -> [*S, D], vectors as the similarity takes them."""
+        return self.model.items(ids) if self.own is None else self.own[ids]
+
+    def _width(self) -> int:
+        """Numbers of an item's vector."""
+        if self.vectors is not None:
+            return self.vectors.shape[1]
+        with answering(self.model):
+            return self._own(torch.zeros(1, dtype=torch.int64)).shape[1]
 
     def _block(self, requests: Requests) -> Callable[[slice], Tensor]:
         """[rows, n + 1] of the whole catalogue, for a similarity without vectors."""
         queries = self._queries(requests)
 
         def block(rows: slice) -> Tensor:
+            mine = queries[rows]
+            out = torch.empty(len(mine), self.items + 1)
             with answering(self.model):
-                every = self.model.items(torch.arange(self.items + 1))
-                return self.model.similarity(queries[rows], every[None]).amax(1).cpu()
+                for ids in torch.split(torch.arange(self.items + 1), ITEMS):
+                    to = slice(int(ids[0]), int(ids[-1]) + 1)
+                    vectors = self.model.items(ids) if self.own is None else self.own[to]
+                    step = max(1, MET // (len(ids) * queries.shape[1]))
+                    for at in torch.split(torch.arange(len(mine)), step):
+                        out[at, to] = self.model.similarity(mine[at], vectors[None]).amax(1).cpu()
+            return out
 
         return block
 

@@ -59,7 +59,7 @@ class _InBlocks(torch.autograd.Function):
         query, item, *parameters = ctx.saved_tensors
         to_query, to_item, *to_parameters = (torch.zeros_like(x) for x in ctx.saved_tensors)
         for queries, items, g in _blocks((query, to_query), (item, to_item), grad, ctx.room):
-            _, pull = torch.func.vjp(ctx.score, queries[0], items[0], *parameters)
+            pull = torch.func.vjp(ctx.score, queries[0], items[0], *parameters)[1]
             for total, part in zip((queries[1], items[1], *to_parameters), pull(g), strict=True):
                 total += part
         return (None, None, to_query, to_item, *to_parameters)
