@@ -55,8 +55,7 @@ class ItemGatedMultiHead(ScoredExactly):
     """sum_h g_h(x, y) <Q_h x, K_h y>: both sides choose the heads. A mixture of logits.
 
     g = softmax over h of u_h x + v_h y + c_h. Starts as `Dot`: equal gates, and Q_h at H times
-    the identity. Source: Zhai et al. 2023, with a linear gate and without the
-    gate's term of the pair.
+    the identity. Source: Zhai et al. 2023; the gate here is the plainest, a linear map a side.
 
     Raises:
         ValueError: heads that do not divide dim.
