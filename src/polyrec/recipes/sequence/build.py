@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from torch import nn
@@ -11,10 +12,25 @@ from polyrec.data import Facts, Sequences, Split
 from polyrec.models import Reading
 from polyrec.models.transformer import SequenceRetriever
 from polyrec.negatives import All, InBatch, LogUniform, Mixed, Popular, Uniform
-from polyrec.recipes import parts
+from polyrec.nn.similarity import (
+    SIMILARITIES,
+    Cosine,
+    Dot,
+    GatedMultiHead,
+    ItemGatedMultiHead,
+    MaxMultiHead,
+    MultiHead,
+)
 from polyrec.recipes.sequence.config import Config
 from polyrec.types import RankingLoss, Sampler
 
+EXACT = ("multi_head_max", "item_gated", "mlp")  # scores without an inner-product form
+HEADED: dict[str, Callable[[int, int], nn.Module]] = {
+    "multi_head": MultiHead,
+    "gated": GatedMultiHead,
+    "multi_head_max": MaxMultiHead,
+    "item_gated": ItemGatedMultiHead,
+}
 READERS: dict[str, type[SequenceRetriever]] = {
     "sasrec": models.SASRec,
     "ligr": models.LiGR,
@@ -35,8 +51,29 @@ def model(config: Config, facts: Facts) -> nn.Module:
     reading = Reading(
         config.length, config.blocks, config.heads, config.dropout, config.norm, config.places
     )
-    similarity = parts.similarity(config)
-    return READERS[config.model](items, config.dim, reading, config.init, similarity)
+    return READERS[config.model](items, config.dim, reading, config.init, similarity(config))
+
+
+def similarity(config: Config) -> nn.Module:
+    """The score that training and the index share.
+
+    Raises:
+        ValueError: it has no vectors, so interests have no lists to spread.
+    """
+    if config.similarity in EXACT and config.diversity:
+        raise ValueError(
+            f"diversity={config.diversity}: similarity={config.similarity} is scored exactly, "
+            "without lists to choose from; use dot, cosine or gated, or diversity=0"
+        )
+    match config.similarity:
+        case "dot":
+            return Dot(config.scale)
+        case "cosine":
+            return Cosine(config.temperature, config.tau)
+        case "multi_head" | "gated" | "multi_head_max" | "item_gated":
+            return HEADED[config.similarity](config.dim, config.score_heads)
+        case _:
+            return SIMILARITIES[config.similarity](config.dim)
 
 
 def loss(config: Config, items: int) -> RankingLoss:

@@ -9,6 +9,10 @@ from polyrec.nn.attention import Norm
 from polyrec.recipes.config import setting
 
 Model = Literal["popular", "item_knn", "ease", "sasrec", "ligr", "hstu", "gru"]
+Score = Literal[
+    "dot", "cosine", "scaled", "bilinear", "fused", "multi_head", "gated", "multi_head_max",
+    "item_gated", "mlp",
+]  # fmt: skip
 Negative = Literal[
     "uniform", "popular", "log_uniform", "in_batch", "uniform_in_batch", "hard", "mixed",
     "curriculum", "all",
@@ -53,10 +57,14 @@ class Config:
     )
     init: Literal["small", "tf1"] = setting("tf1", "Glorot, as the public implementations have it")
     # the score
-    similarity: Literal["dot", "cosine"] = setting(
+    similarity: Score = setting(
         "cosine", "with a temperature; a bare dot lets popularity hide in length"
     )
     temperature: float = setting(0.05, "cosine only: usual .02 to .1", least=0.005)
+    tau: Literal["fixed", "learned"] = setting(
+        "fixed", "cosine only; a learned one ends near .02 and scored lower in public runs"
+    )
+    score_heads: int = setting(4, "multi_head, gated, multi_head_max, item_gated", least=1)
     scale: Literal["one", "learned"] = setting("one", "dot only: a factor that is learnt")
     # what it is held against
     loss: Literal[

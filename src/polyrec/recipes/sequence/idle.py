@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from polyrec.recipes.sequence.build import HEADED
 from polyrec.recipes.sequence.config import Config
 
 CLOSED = ("popular", "item_knn", "ease")
@@ -26,6 +27,8 @@ def idle(config: Config) -> Mapping[str, str]:
         "norm": (trained and config.model != "sasrec", "model=sasrec"),
         "scale": (config.similarity != "dot", "similarity=dot"),
         "temperature": (config.similarity != "cosine", "similarity=cosine"),
+        "tau": (config.similarity != "cosine", "similarity=cosine"),
+        "score_heads": (config.similarity not in HEADED, "a similarity of several heads"),
         "count": (not drawn, "other negatives"),
         "share": (not drawn, "other negatives"),
         "reject_seen": (config.negatives == "all", "other negatives"),
