@@ -1,12 +1,11 @@
-"""From a model and a batch to losses: ranking against negatives, labels, or what time decides."""
+"""Ranking: the item that answered, held against drawn ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -14,21 +13,15 @@ from torch import Tensor, nn
 
 from polyrec.negatives import false_negatives
 from polyrec.types import (
-    Answers,
     Draw,
     Encoded,
-    LabelBatch,
-    LabelLoss,
     Losses,
-    Objective,
     PairBatch,
     Progress,
     Ragged,
-    Ranker,
     RankingLoss,
     Retriever,
     Sampler,
-    Schedule,
     Scores,
 )
 
@@ -135,61 +128,6 @@ class Rank:
         blank = torch.zeros_like(scores.pos), torch.zeros_like(scores.neg)
         with torch.no_grad():
             return self.loss(replace(scores, pos=blank[0], neg=blank[1]))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Labels, a loss a task: the mean over the rows that lie in the task's space."""
-
-    losses: Mapping[str, LabelLoss]
-
-    def __call__(self, model: nn.Module, batch: LabelBatch, progress: Progress) -> Losses:
-        answers = self._answers(model, batch)
-        values = {}
-        for task, loss in self.losses.items():
-            weight, label, logit = batch.weight[task], batch.labels[task], answers.logits[task]
-            total = weight.sum()
-            share = progress.ranks.share(weight)
-            if total > 0:
-                values[task] = (weight * loss(logit, label)).sum() / total * share
-                if label.ndim == 1:
-                    progress.note(f"chance/{task}", partial(_base_rate_loss, loss, label, weight))
-        return Losses(values, answers.meet, answers.extra)
-
-    def logits(self, model: nn.Module, batch: LabelBatch, progress: Progress) -> Tensor:
-        """[B, tasks]: for the report of a failed step."""
-        logits = self._answers(model, batch).logits
-        return torch.cat([logits[task].reshape(len(logits[task]), -1) for task in self.losses], 1)
-
-    def _answers(self, model: nn.Module, batch: LabelBatch) -> Answers:
-        answers = cast(Ranker, model).logits(batch)
-        for task in self.losses:
-            if task not in answers.logits:
-                near = get_close_matches(task, answers.logits, 1, 0)
-                raise KeyError(f"the model answers no task {task!r}; the nearest is {near}")
-        return answers
-
-
-@dataclass(frozen=True)
-class Vary:
-    """An objective that time decides: `Vary(lambda p: Rank(partial(margin, width=m(p)), d))`."""
-
-    make: Schedule[Objective]
-
-    def __call__(self, model: nn.Module, batch: Any, progress: Progress) -> Losses:
-        return self.make(progress)(model, batch, progress)
-
-    def logits(self, model: nn.Module, batch: Any, progress: Progress) -> Tensor | None:
-        """Those of the objective that holds now; None where it has none."""
-        seen = getattr(self.make(progress), "logits", None)
-        return None if seen is None else cast(Tensor, seen(model, batch, progress))
-
-
-@torch.no_grad()
-def _base_rate_loss(loss: LabelLoss, label: Tensor, weight: Tensor) -> Tensor:
-    """The loss of a model that answers every row with the batch's own rate."""
-    rate = ((weight * label).sum() / weight.sum()).clamp(1e-6, 1 - 1e-6)
-    return (weight * loss(torch.logit(rate).expand_as(label), label)).sum() / weight.sum()
 
 
 def _rows(table: Tensor, places: Tensor) -> Tensor:

@@ -1,0 +1,23 @@
+"""From a model and a batch to losses: ranking against negatives, labels, or what time decides."""
+
+from polyrec.train.objective.answer import Answer
+from polyrec.train.objective.rank import (
+    PICKS,
+    Pick,
+    Rank,
+    faulty_to_padding,
+    first,
+    nearest,
+)
+from polyrec.train.objective.vary import Vary
+
+__all__ = [
+    "PICKS",
+    "Answer",
+    "Pick",
+    "Rank",
+    "Vary",
+    "faulty_to_padding",
+    "first",
+    "nearest",
+]
