@@ -97,18 +97,15 @@ class Rank:
         if self.later is not None:
             known = partial(self.later, batch)
             progress.note(f"false/{self.name}", lambda: false_negatives(negatives, known()))
-        asked = [batch.positives, *(draw.ids.flatten() for draw in negatives.draws)]
-        ids, place = torch.unique(torch.cat(asked), return_inverse=True)
-        encoded = retriever(batch.requests, ids)
-        target, *drawn = torch.split(_rows(encoded.items, place), [len(part) for part in asked])
+        encoded, target, drawn = _looked_up(retriever, batch, negatives.draws)
         query = self._answering(retriever, encoded.queries, target)
         met = [
-            _meet(retriever, query, draw, items.view(*draw.ids.shape, -1))
+            _meet(retriever, query, draw, items)
             for draw, items in zip(negatives.draws, drawn, strict=True)
         ]
         scores = Scores(
             pos=retriever.similarity(query[:, None], target[:, None])[:, 0, 0],
-            neg=torch.cat(met, 1),
+            neg=met[0] if len(met) == 1 else torch.cat(met, 1),
             pos_log_q=negatives.pos_log_q,
             neg_log_q=_side_by_side([_of_rows(draw) for draw in negatives.draws], met),
             valid=_side_by_side([draw.valid for draw in negatives.draws], met),
@@ -130,16 +127,43 @@ class Rank:
             return self.loss(replace(scores, pos=blank[0], neg=blank[1]))
 
 
+def _looked_up(
+    model: Retriever, batch: PairBatch, draws: Sequence[Draw]
+) -> tuple[Encoded, Tensor, list[Tensor]]:
+    """The model's answer, the targets [B, D], and each draw's items [G * N, D].
+
+    Each distinct id is asked once. A draw of the whole catalogue in order holds every target, so
+    it is asked as it stands.
+    """
+    if len(draws) == 1 and _is_catalogue(draws[0].ids):
+        encoded = model(batch.requests, draws[0].ids[0])
+        at = (batch.positives - 1).clamp(min=0)  # a row without a positive meets nobody
+        return encoded, _rows(encoded.items, at), [encoded.items]
+    asked = [batch.positives, *(draw.ids.flatten() for draw in draws)]
+    ids, place = torch.unique(torch.cat(asked), return_inverse=True)
+    encoded = model(batch.requests, ids)
+    target, *drawn = torch.split(_rows(encoded.items, place), [len(part) for part in asked])
+    return encoded, target, drawn
+
+
+def _is_catalogue(ids: Tensor) -> bool:
+    """Whether a single set holds 1, 2, ... in order."""
+    if len(ids) != 1 or ids[0, 0] != 1:
+        return False
+    return torch.equal(ids[0], torch.arange(1, ids.shape[1] + 1, device=ids.device))
+
+
 def _rows(table: Tensor, places: Tensor) -> Tensor:
     """Gathers rows; an embedding's backward adds repeats in a fixed order, indexing's may not."""
     return F.embedding(places, table)
 
 
 def _meet(model: Retriever, query: Tensor, draw: Draw, items: Tensor) -> Tensor:
-    """[B, N]: each row's query [B, D] against the set of negatives [G, N, D] that it meets."""
-    sets = len(items)
+    """[B, N]: each row's query [B, D] against the set of negatives [G * N, D] that it meets."""
+    sets = len(draw.ids)
     if sets == 1:
-        return model.similarity(query[None], items)[0]
+        return model.similarity(query, items)
+    items = items.view(*draw.ids.shape, -1)
     order = draw.row.argsort(stable=True)
     row = draw.row[order]
     begin = torch.searchsorted(row, torch.arange(sets, device=row.device))
