@@ -88,7 +88,7 @@ class Draw:
 
     ids: Tensor  # [G, N]
     row: Tensor  # [B], the set that row b meets
-    log_q: Tensor  # broadcasts to [G, N]
+    log_q: Tensor  # broadcasts to [G, N]; of one shared set also [B, N], where rows differ
     valid: Tensor  # bool, broadcasts to [B, N]; False = never enters the loss
 
 

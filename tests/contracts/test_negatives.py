@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,14 +13,19 @@ from torch import Tensor
 from polyrec.negatives import (
     SAMPLERS,
     All,
+    Curriculum,
+    HardCache,
+    HardWindow,
     InBatch,
     InBatchStreaming,
     LogUniform,
+    MaskKnown,
     Mixed,
     Popular,
     Uniform,
+    Varying,
 )
-from polyrec.types import Negatives, PairBatch, Progress, Ragged, Requests, Sampler
+from polyrec.types import Draw, Negatives, PairBatch, Progress, Ragged, Requests, Sampler
 
 ITEMS, ROWS, COUNT = 400, 24, 40
 COUNTS = (2000 / torch.arange(0, ITEMS + 1).clamp(min=1)).ceil()[torch.randperm(
@@ -27,6 +33,18 @@ COUNTS = (2000 / torch.arange(0, ITEMS + 1).clamp(min=1)).ceil()[torch.randperm(
 )]  # fmt: skip
 COUNTS[0] = 0
 STREAM = COUNTS.double() / COUNTS.sum()
+
+NOBODY = Ragged.of([[]] * (ROWS + 1))  # what each actor knows
+
+
+def cache() -> HardCache:
+    """Windows of 30 for every actor, as a search would leave them."""
+    found = HardCache(ITEMS, NOBODY, ranks=(10, 40))
+    draw = torch.Generator().manual_seed(6)
+    window = torch.rand(ROWS + 1, ITEMS, generator=draw).argsort(1)[:, :30].sort(1).values + 1
+    found.load_state_dict({**found.state_dict(), "window": window, "refreshed": torch.ones(2)})
+    return found
+
 
 BUILD: dict[str, Callable[..., Sampler]] = {
     "uniform": lambda **k: Uniform(ITEMS, COUNT, **k),
@@ -36,10 +54,21 @@ BUILD: dict[str, Callable[..., Sampler]] = {
     "in_batch_streaming": lambda **k: InBatchStreaming(ITEMS, rate=0.02, **k),
     "mixed": lambda **k: Mixed((Uniform(ITEMS, 20, **k), InBatch(STREAM, **k))),
     "all": lambda **k: All(ITEMS, **k),
+    "hard_window": lambda **k: HardWindow(cache(), COUNT, **k),
+    "mask_known": lambda **k: MaskKnown(Uniform(ITEMS, COUNT, **k), NOBODY),
+    "varying": lambda **k: Varying(lambda _: Popular(ITEMS, COUNTS, COUNT, **k)),
+    "curriculum": lambda **k: Curriculum(
+        (HardWindow(cache(), 1, **k), Uniform(ITEMS, 1, **k), Popular(ITEMS, COUNTS, 1, **k)),
+        lambda _: (0.5, 0.3, 0.2),
+        COUNT,
+    ),
 }
 every = pytest.mark.parametrize("name", SAMPLERS)
 sharing = pytest.mark.parametrize("share", ["batch", "sequence", "row"])
 shared = pytest.mark.parametrize("name", ["uniform", "log_uniform", "popular"])
+drawing = pytest.mark.parametrize(
+    "name", ["uniform", "log_uniform", "popular", "hard_window", "curriculum"]
+)
 
 
 def batch(seed: int = 0) -> PairBatch:
@@ -47,16 +76,33 @@ def batch(seed: int = 0) -> PairBatch:
     draw = torch.Generator().manual_seed(seed)
     positives = torch.multinomial(STREAM, ROWS, replacement=True, generator=draw)
     history = torch.randint(1, ITEMS + 1, (3 * ROWS,), generator=draw)
-    requests = Requests(torch.arange(ROWS), Ragged(history, 3 * torch.arange(ROWS + 1)))
+    requests = Requests(torch.arange(1, ROWS + 1), Ragged(history, 3 * torch.arange(ROWS + 1)))
     return SimpleNamespace(requests=requests, positives=positives, weight=torch.ones(ROWS))
 
 
 def met(negatives: Negatives) -> tuple[Tensor, Tensor, Tensor]:
     """[B, all N]: ids, log_q and valid as each row meets them."""
     ids = torch.cat([draw.ids[draw.row] for draw in negatives.draws], 1)
-    log_q = torch.cat([draw.log_q.expand(draw.ids.shape)[draw.row] for draw in negatives.draws], 1)
+    log_q = torch.cat([as_met(draw) for draw in negatives.draws], 1)
     valid = torch.cat([draw.valid.expand(ROWS, draw.ids.shape[1]) for draw in negatives.draws], 1)
     return ids, log_q, valid
+
+
+def as_met(draw: Draw) -> Tensor:
+    """[B, N]: log_q of each row's set; of a shared set it may differ by row."""
+    by_row = len(draw.ids) == 1 and len(draw.log_q) == ROWS
+    return draw.log_q if by_row else draw.log_q.expand(draw.ids.shape)[draw.row]
+
+
+def sources(sampler: Any) -> Sequence[Any]:
+    """Whoever draws: a mixture's sources, what a wrapper holds, or the sampler itself."""
+    if isinstance(sampler, MaskKnown):
+        return sources(sampler.of)
+    if isinstance(sampler, Varying):
+        return sources(sampler.make(Progress()))
+    if isinstance(sampler, Curriculum):
+        return sources(sampler.at(Progress()))
+    return sampler.sources if isinstance(sampler, Mixed) else (sampler,)
 
 
 def same(a: Negatives, b: Negatives) -> bool:
@@ -107,7 +153,7 @@ def test_the_same_step_gives_the_same_draw(name: str) -> None:
     assert same(first, BUILD[name]().sample(batch(), Progress(seed=4, step=9)))
 
 
-@shared
+@drawing
 def test_another_step_gives_another_draw(name: str) -> None:
     first = BUILD[name]().sample(batch(), Progress(step=1))
     assert not same(first, BUILD[name]().sample(batch(), Progress(step=2)))
@@ -175,14 +221,13 @@ def test_log_q_is_the_observed_frequency(name: str) -> None:
     steps = 1200 if name == "in_batch_streaming" else 400
     for step in range(steps):
         progress, now = Progress(step=step), batch(step)
-        sources = sampler.sources if isinstance(sampler, Mixed) else (sampler,)
         if step < steps - 400:  # the streaming estimate first has to learn
             sampler.sample(now, progress)
             continue
-        for place, source in enumerate(sources):
+        for place, source in enumerate(sources(sampler)):
             one = source.draw(now, progress, f"negatives/{place}")
-            others = one.ids[:, 1:] if isinstance(source, InBatch | InBatchStreaming) else one.ids
-            seen += torch.bincount(others.flatten(), minlength=ITEMS + 1)  # met by row 0
+            others = one.ids[0, isinstance(source, InBatch | InBatchStreaming) :]  # met by row 0
+            seen += torch.bincount(others, minlength=ITEMS + 1)
             hoped[1:] += one.expected(torch.arange(1, ITEMS + 1)[None], torch.zeros(1, 1).long())[0]
     order = COUNTS[1:].argsort(descending=True) + 1
     bins = (hoped[order].cumsum(0) / hoped.sum() * 12).long().clamp(max=11)

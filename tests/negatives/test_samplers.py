@@ -249,8 +249,10 @@ def test_sources_of_a_mixture_draw_apart() -> None:
             "InBatch takes its number from the batch",
         ),
         (
-            lambda: Mixed((Uniform(9, 1), LogUniform(9, torch.ones(10), 2, share="row"))),
-            "sources share by batch, row, and unique draws need one level",
+            lambda: Mixed(
+                (Uniform(9, 1, share="sequence"), LogUniform(9, torch.ones(10), 2, share="row"))
+            ),
+            "sources share by row, sequence, and unique or hard draws need one level",
         ),
     ],
 )

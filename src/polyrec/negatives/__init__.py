@@ -1,17 +1,22 @@
 """Samplers: what the positives are held against, with ln of its expected count.
 
 Each has `sample(batch, progress) -> Negatives`, pure in the progress given (`InBatchStreaming`
-aside, which learns). Padding is never a negative, nor is a row's own positive.
+aside, which learns, and `HardWindow`, which remembers what a hook found). Padding is never a
+negative, nor is a row's own positive.
 """
 
 from __future__ import annotations
 
+from polyrec.negatives.cache import HardCache
 from polyrec.negatives.frequency import LogUniform, Popular
+from polyrec.negatives.hard import HardWindow
 from polyrec.negatives.inbatch import InBatch, InBatchStreaming
+from polyrec.negatives.known import MaskKnown
 from polyrec.negatives.masks import false_negatives
 from polyrec.negatives.mixed import Mixed, deal
 from polyrec.negatives.simple import All, Uniform
 from polyrec.negatives.source import Drawn, Share, Source
+from polyrec.negatives.varying import CURRICULUM, Blend, Curriculum, Varying
 
 SAMPLERS: dict[str, type] = {
     "uniform": Uniform,
@@ -21,20 +26,31 @@ SAMPLERS: dict[str, type] = {
     "in_batch_streaming": InBatchStreaming,
     "mixed": Mixed,
     "all": All,
+    "hard_window": HardWindow,
+    "mask_known": MaskKnown,
+    "varying": Varying,
+    "curriculum": Curriculum,
 }
 
 __all__ = [
+    "CURRICULUM",
     "SAMPLERS",
     "All",
+    "Blend",
+    "Curriculum",
     "Drawn",
+    "HardCache",
+    "HardWindow",
     "InBatch",
     "InBatchStreaming",
     "LogUniform",
+    "MaskKnown",
     "Mixed",
     "Popular",
     "Share",
     "Source",
     "Uniform",
+    "Varying",
     "deal",
     "false_negatives",
 ]

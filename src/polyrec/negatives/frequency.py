@@ -7,7 +7,7 @@ set, and a softmax loss subtracts it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 import numpy as np
@@ -23,6 +23,7 @@ from polyrec.negatives.source import (
     check_share,
     meet,
     own_purpose,
+    resized,
     sets_of,
 )
 from polyrec.types import Negatives, PairBatch, Progress
@@ -77,7 +78,7 @@ class LogUniform:
 
     def with_count(self, count: int) -> Self:
         """The same sampler with another number of negatives."""
-        return replace(self, count=count)
+        return resized(self, count, self.items, unique=self.draws != "replacement")
 
     def sample(self, batch: PairBatch, progress: Progress) -> Negatives:
         """Pure in the seed, the stage and the step of `progress`."""
@@ -101,7 +102,7 @@ class LogUniform:
             return -torch.expm1(times * torch.log1p(-self._chance[ids]))
 
         ids = self._order[torch.from_numpy(found) - 1]
-        return Drawn(ids, row, expected, mask_history=self.mask_history)
+        return Drawn(ids, row, expected, mask_history=self.mask_history, per_set=True)
 
     def _often(self, ids: Tensor, _: Tensor) -> Tensor:
         return self.count * self._chance[ids]
@@ -148,7 +149,7 @@ class Popular:
 
     def with_count(self, count: int) -> Self:
         """The same sampler with another number of negatives."""
-        return replace(self, count=count)
+        return resized(self, count, self.items, unique=False)
 
     def sample(self, batch: PairBatch, progress: Progress) -> Negatives:
         """Pure in the seed, the stage and the step of `progress`."""

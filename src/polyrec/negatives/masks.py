@@ -26,19 +26,21 @@ def outside_target(ids: Tensor, row: Tensor, positives: Tensor) -> Tensor:
     return outside
 
 
-def outside_history(ids: Tensor, row: Tensor, requests: Requests) -> Tensor:
-    """[B, N]: True where the sampled id is not in the row's history.
+def outside_lists(ids: Tensor, row: Tensor, requests: Requests, lists: Ragged) -> Tensor:
+    """[B, N]: True where the sampled id is not in the list of the row's history.
 
-    Where a sequence asks several questions, all its events count as history of each of them.
+    Arguments:
+        lists: [S], ids each history must not meet, itself for one. Where a sequence asks several
+            questions, all of them share its list.
     """
     if requests.asked is None:
-        return ~_met(ids, row, requests.history)
+        return ~_met(ids, row, lists)
     sequence = sequence_of(requests)
-    sets = torch.zeros(len(requests.history), dtype=torch.int64)
+    sets = torch.zeros(len(lists), dtype=torch.int64)
     sets[sequence] = row
     if bool((sets[sequence] == row).all()):  # rows of a sequence meet one set: look up once
-        return ~_met(ids, sets, requests.history)[sequence]
-    return ~_met(ids, row, requests.history.select(sequence))
+        return ~_met(ids, sets, lists)[sequence]
+    return ~_met(ids, row, lists.select(sequence))
 
 
 def sequence_of(requests: Requests) -> Tensor:
@@ -48,19 +50,24 @@ def sequence_of(requests: Requests) -> Tensor:
     return torch.searchsorted(requests.history.start, requests.asked, right=True) - 1
 
 
-def false_negatives(negatives: Negatives, later: Ragged) -> Tensor:
+def false_negatives(negatives: Negatives, later: Ragged, kept: Tensor | None = None) -> Tensor:
     """Share of the sampled negatives that are positives of their row later on.
 
     Arguments:
         later: [B], each row's own later positives (training or validation), repeats allowed.
+        kept: bool, [B, sum of N], what the loss kept of the draws side by side; None = all.
 
     Returns:
         a scalar over all entries that enter the loss; 0 where nothing does.
     """
     hits = torch.zeros((), dtype=torch.int64)
     total = torch.zeros((), dtype=torch.int64)
+    at = 0
     for draw in negatives.draws:
-        valid = draw.valid.expand(len(later), draw.ids.shape[1])
+        count = draw.ids.shape[1]
+        valid = draw.valid.expand(len(later), count)
+        if kept is not None:
+            valid, at = valid & kept[:, at : at + count], at + count
         hits = hits + (_met(draw.ids, draw.row, later) & valid).sum()
         total = total + valid.sum()
     return hits / total.clamp(min=1)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from polyrec.negatives.source import Share, Sizable, Source, meet
+import torch
+
+from polyrec.negatives.source import Drawn, Share, Sizable, Source, meet
 from polyrec.types import Negatives, PairBatch, Progress
 
 
@@ -18,6 +21,11 @@ class Mixed:
     softmax's sum stays unbiased; per-source corrections would count shared ids twice. A row meets
     one draw for each source.
 
+    Arguments:
+        hard_correction: "mixture" counts hard sources like all others: consistent, for softmax
+            losses. "none" leaves them out, so that hard negatives weigh more than their share: a
+            deliberate emphasis. Losses without log_q (bce, bpr, margin) see no difference.
+
     >>> from polyrec.negatives import Uniform
     >>> near, far = Uniform(10, 4), Uniform(1000, 4)
     >>> Mixed.of((near, far), ratios=(0.5, 0.5), count=5).sources[0].count
@@ -25,19 +33,30 @@ class Mixed:
     """
 
     sources: tuple[Source, ...]
+    hard_correction: Literal["mixture", "none"] = "mixture"
 
     def __post_init__(self) -> None:
         if not self.sources:
             raise ValueError("mixed: no sources, need at least 1")
-        levels = {source.share for source in self.sources}
+        if self.hard_correction not in ("mixture", "none"):
+            raise ValueError(
+                f"mixed: hard_correction={self.hard_correction!r}, use mixture or none"
+            )
+        levels = {source.share for source in self.sources} - {"batch"}
         if len(levels) > 1 and any(source.per_set for source in self.sources):
             raise ValueError(
-                f"mixed: sources share by {', '.join(sorted(levels))}, and unique draws need one "
-                "level for all: use one share, or draws=replacement"
+                f"mixed: sources share by {', '.join(sorted(levels))}, and unique or hard draws "
+                "need one level beside the batch: use one share, or draws=replacement"
             )
 
     @classmethod
-    def of(cls, sources: Sequence[Sizable], ratios: Sequence[float], count: int) -> Mixed:
+    def of(
+        cls,
+        sources: Sequence[Sizable],
+        ratios: Sequence[float],
+        count: int,
+        hard_correction: Literal["mixture", "none"] = "mixture",
+    ) -> Mixed:
         """`count` negatives in all, dealt to the sources by `ratios` (see `deal`)."""
         if len(sources) != len(ratios):
             raise ValueError(
@@ -50,7 +69,8 @@ class Mixed:
                     "source its own count and no ratios"
                 )
         dealt = zip(sources, deal(ratios, count), strict=True)
-        return cls(tuple(source.with_count(share) for source, share in dealt if share > 0))
+        chosen = tuple(source.with_count(share) for source, share in dealt if share > 0)
+        return cls(chosen, hard_correction)
 
     @property
     def share(self) -> Share:
@@ -68,7 +88,14 @@ class Mixed:
             source.draw(batch, progress, f"negatives/{place}")
             for place, source in enumerate(self.sources)
         )
+        if self.hard_correction == "none":
+            drawn = tuple(_uncorrected(one) if one.hard else one for one in drawn)
         return meet(drawn, batch, progress)
+
+
+def _uncorrected(one: Drawn) -> Drawn:
+    """A source whose draws count for nothing: what it draws weighs as if others had drawn it."""
+    return replace(one, expected=lambda ids, _: torch.zeros(ids.shape).double(), own=None, least=0)
 
 
 def deal(ratios: Sequence[float], count: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 import torch
@@ -17,6 +17,7 @@ from polyrec.negatives.source import (
     check_share,
     meet,
     own_purpose,
+    resized,
     sets_of,
 )
 from polyrec.types import Negatives, PairBatch, Progress
@@ -52,7 +53,7 @@ class Uniform:
 
     def with_count(self, count: int) -> Self:
         """The same sampler with another number of negatives."""
-        return replace(self, count=count)
+        return resized(self, count, self.items, unique=self.draws == "unique")
 
     def sample(self, batch: PairBatch, progress: Progress) -> Negatives:
         """Pure in the seed, the stage and the step of `progress`."""

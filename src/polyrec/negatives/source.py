@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
-from polyrec.negatives.masks import outside_history, outside_target, sequence_of
+from polyrec.negatives.masks import outside_lists, outside_target, sequence_of
 from polyrec.types import NOTHING, Draw, Negatives, PairBatch, Progress
 
 Share = Literal["batch", "sequence", "row"]
 SHARES: tuple[Share, ...] = ("batch", "sequence", "row")
+Sized = TypeVar("Sized")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Drawn:
 
     `expected(ids, sets)` is the expected number of times each id is in the named set; 0 where the
     source never draws it. `least` stands in for 0 where no source of the mixture draws the id.
+    `own` is the same for the rows' targets, where a source leaves them out but would draw them.
     """
 
     ids: Tensor  # [G, N]
@@ -38,6 +41,9 @@ class Drawn:
     valid: Tensor | None = None  # bool, broadcasts to [B, N]
     mask_history: bool = False
     least: float = 0.0
+    per_set: bool = False  # the expected counts differ between sets
+    own: Tensor | None = None  # [B]; None = expected(positives, row)
+    hard: bool = False  # drawn because the model scores it high
 
 
 class Source(Protocol):
@@ -76,7 +82,7 @@ def meet(drawn: Sequence[Drawn], batch: PairBatch, progress: Progress) -> Negati
     """Masks the draws and gives every id ln of its expected count over all sources."""
     positives = batch.positives
     least = sum(one.least for one in drawn)
-    expected = sum((d.expected(positives, d.row) for d in drawn), torch.zeros(()))
+    expected = sum((_own(d, positives) for d in drawn), torch.zeros(()))
     if least > 0:
         _note_uncounted(expected[positives != NOTHING], progress)
     draws = tuple(
@@ -98,6 +104,14 @@ def check_count(count: int, items: int, unique: bool) -> None:
             f"{count:,} unique negatives from {items:,} items: use <= {items - 1:,}, "
             "or negatives=all for the full softmax"
         )
+
+
+def resized(source: Sized, count: int, items: int, unique: bool) -> Sized:
+    """The same source with another number of negatives; its tables are shared, not made again."""
+    check_count(count, items, unique)
+    again = copy(source)
+    object.__setattr__(again, "count", count)
+    return again
 
 
 def check_share(share: str) -> None:
@@ -126,15 +140,23 @@ def check_counts(counts: Tensor | None, items: int) -> Tensor:
     return counts
 
 
+def _own(one: Drawn, positives: Tensor) -> Tensor:
+    return one.expected(positives, one.row) if one.own is None else one.own
+
+
 def _log_q(drawn: Sequence[Drawn], one: Drawn, least: float) -> Tensor:
-    sets = torch.arange(one.ids.shape[0])[:, None]
-    return _log(sum((d.expected(one.ids, sets) for d in drawn), torch.zeros(())), least)
+    """[G, N]; [B, N] for a shared set beside sets of their own, in which its ids count too."""
+    finer = [d for d in drawn if d.per_set and d.ids.shape[0] > 1]
+    beside = finer[0] if finer and one.ids.shape[0] == 1 else one
+    sets = torch.arange(beside.ids.shape[0])[:, None]
+    log_q = _log(sum((d.expected(one.ids, sets) for d in drawn), torch.zeros(())), least)
+    return log_q if beside is one else log_q[beside.row]
 
 
 def _log(expected: Tensor, least: float) -> Tensor:
-    if least > 0:
-        expected = torch.where(expected > 0, expected, least)
-    return expected.log().float()
+    """NaN where no source draws the id and none says what it is worth."""
+    stand_in = least if least > 0 else torch.nan
+    return torch.where(expected > 0, expected, stand_in).log().float()
 
 
 def _note_uncounted(expected: Tensor, progress: Progress) -> None:
@@ -153,5 +175,5 @@ def _valid(one: Drawn, batch: PairBatch) -> Tensor:
     if one.valid is not None:
         valid &= one.valid
     if one.mask_history:
-        valid &= outside_history(one.ids, one.row, batch.requests)
+        valid &= outside_lists(one.ids, one.row, batch.requests, batch.requests.history)
     return valid

@@ -15,6 +15,7 @@ from polyrec.train.objective import (
 from polyrec.train.optim import OPTIMS, SGD, Adagrad, Adam, AdamW, LazyAdam, Optim
 from polyrec.train.ranks import Processes
 from polyrec.train.record import Interrupted, NonFiniteError, Options, TensorBoard, Tick
+from polyrec.train.refresh import hard_hook
 from polyrec.train.schedule import (
     AdaptiveMargin,
     Best,
@@ -91,6 +92,7 @@ __all__ = [
     "faulty_to_padding",
     "first",
     "fit",
+    "hard_hook",
     "load_weights",
     "nearest",
     "within",

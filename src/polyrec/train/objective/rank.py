@@ -175,7 +175,7 @@ def _meet(model: Retriever, query: Tensor, draw: Draw, items: Tensor) -> Tensor:
 
 def _of_rows(draw: Draw) -> Tensor:
     """log_q [G, N] (or what broadcasts to it) as something that broadcasts to [B, N]."""
-    if draw.log_q.ndim < 2 or len(draw.log_q) == 1:
+    if draw.log_q.ndim < 2 or len(draw.log_q) == 1 or len(draw.ids) == 1:
         return draw.log_q
     return draw.log_q[draw.row]
 
