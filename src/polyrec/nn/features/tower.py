@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, cast, get_args
@@ -188,39 +188,30 @@ def _parts(
 def _check(
     ids: ItemTable | None, table: Table, names: Sequence[str], seen: Tensor, form: Form
 ) -> None:
-    checks: list[tuple[bool, Callable[[], str]]] = [
-        (
-            ids is None and not names,
-            lambda: (
-                "a tower of no ids and no columns has nothing to build from: name a column, "
-                f"one of {', '.join(table.columns)}, or give it ids"
-            ),
-        ),
-        (
-            ids is not None and ids.items != table.size,
-            lambda: (
-                f"{cast(ItemTable, ids).items} ids, but the feature table has {table.size} "
-                "rows: both come from the same facts"
-            ),
-        ),
-        (
-            ids is not None and form.combine == "sum" and _width(ids) != form.dim,
-            lambda: (
-                f"ids of width {_width(cast(ItemTable, ids))} in a sum of width {form.dim}: "
-                "make them equal, or combine='concat'"
-            ),
-        ),
-        (
-            seen.shape != (table.size + 1,) or seen.dtype != torch.bool,
-            lambda: (
-                f"seen is {seen.dtype} {[*seen.shape]}; it says of each of {table.size} rows "
-                f"and of row 0 whether train has it: bool [{table.size + 1}], as facts.counts > 0"
-            ),
-        ),
-    ]
-    for wrong, say in checks:
-        if wrong:
-            raise ValueError(say())
+    if ids is None and not names:
+        raise ValueError(
+            "a tower of no ids and no columns has nothing to build from: name a column, one of "
+            f"{', '.join(table.columns)}, or give it ids"
+        )
+    if ids is not None and ids.items != table.size:
+        raise ValueError(
+            f"{ids.items} ids, but the feature table has {table.size} rows: both come from the "
+            "same facts"
+        )
+    if ids is not None and form.combine == "sum" and _width(ids) != form.dim:
+        raise ValueError(
+            f"ids of width {_width(ids)} in a sum of width {form.dim}: make them equal, or "
+            "combine='concat'"
+        )
+    if seen.shape != (table.size + 1,) or seen.dtype != torch.bool:
+        raise ValueError(
+            f"seen is {seen.dtype} {[*seen.shape]}; it says of each of {table.size} rows and of "
+            f"row 0 whether train has it: bool [{table.size + 1}], as facts.counts > 0"
+        )
+    _check_names(table, names)
+
+
+def _check_names(table: Table, names: Sequence[str]) -> None:
     for name in names:
         if name not in table.columns:
             near = ", ".join(get_close_matches(name, [*table.columns], 3, 0.4)) or "none"
