@@ -21,6 +21,7 @@ CONTRACTS = {
     "label losses": ("LABEL_LOSSES", "test_losses.py"),
     "samplers": ("SAMPLERS", "test_negatives.py"),
     "similarities": ("SIMILARITIES", "test_nn.py"),
+    "quantizers": ("QUANTIZERS", "test_quantize.py"),
     "balances": ("BALANCES", "test_balance.py"),
     "optimisers": ("OPTIMS", "test_train.py"),
     "schedules": ("SCHEDULES", "test_train.py"),

@@ -17,6 +17,7 @@ from polyrec.losses import LABEL_LOSSES, LOSSES
 from polyrec.metrics import DIALECTS, RANKING, SYSTEM
 from polyrec.models import MODELS
 from polyrec.negatives import SAMPLERS
+from polyrec.nn.quantize import QUANTIZERS
 from polyrec.nn.similarity import SIMILARITIES
 from polyrec.recipes import RECIPES, chosen, reasons, recipe
 from polyrec.recommend import RECOMMENDERS
@@ -32,6 +33,7 @@ def shelves() -> dict[str, dict[str, str]]:
         "label losses": LABEL_LOSSES,
         "samplers": SAMPLERS,
         "similarities": SIMILARITIES,
+        "quantizers": QUANTIZERS,
         "balances": BALANCES,
         "optimisers": OPTIMS,
         "schedules": SCHEDULES,

@@ -3,6 +3,7 @@
 from torch import nn
 
 from polyrec.models.closed_form import EASE, ItemKNN, MostPopular, popularity
+from polyrec.models.codes import SolveCodes, Together, content_vectors, log_vectors
 from polyrec.models.history import FromHistory
 from polyrec.models.interests import MIND, ComiRecDR, ComiRecSA, YouTubeDNN
 from polyrec.models.sequence import GRU4Rec
@@ -39,6 +40,10 @@ __all__ = [
     "Reading",
     "SASRec",
     "Sides",
+    "SolveCodes",
+    "Together",
     "YouTubeDNN",
+    "content_vectors",
+    "log_vectors",
     "popularity",
 ]

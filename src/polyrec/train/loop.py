@@ -115,8 +115,11 @@ def _solve(fit: Fit, stage: Solve) -> None:
     fit.progress.stage, fit.progress.epoch, fit.progress.step = stage.name, 0, 0
     fit.model.eval()
     seed_forward(fit.model, fit.progress.seed_of("forward"))
+    fit.progress.forget()
     with torch.no_grad():
         stage.do(fit.progress)
+    if notes := notes_by_kind(fit.progress):
+        fit.journal.line("solve", fit.progress, notes)
     stored = fit.shelf.write("last", fit.state().tensors())
     names = ("last", "best", f"stages/{stage.name}")
     for name in names:

@@ -101,7 +101,7 @@ def comes_again(line: Mapping[str, Any]) -> bool:
 
     Other readings of valid or test stay, and so do resumes and losses that were not finite.
     """
-    own = line.get("kind") in ("train", "eval", "save", "refresh", "stop")
+    own = line.get("kind") in ("train", "eval", "save", "refresh", "solve", "stop")
     return own or (line.get("kind") == "read" and line.get("purpose") == "select")
 
 
