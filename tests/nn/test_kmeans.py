@@ -115,7 +115,7 @@ def test_the_report_has_the_error_by_definition():
 
 def test_a_report_reads_as_a_sentence_and_as_json():
     x = rows_of(torch.eye(4)[[0, 0, 1, 2]])
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="distinct"):
         report = utilisation(residual_kmeans(x, seeded(), levels=1, size=4), x)
     assert str(report) == (
         "4 items with codes, 0 without; 75.0% unique tuples, 50.0% of the items share theirs "
@@ -158,11 +158,11 @@ def test_who_fits_keeps_the_nearest_centre_and_the_rest_take_the_next():
     assert ids.tolist() == [0, 0, 2, 2, 1, 1]
 
 
-def test_balanced_codes_collide_less():
+def test_balanced_codes_are_more_and_evener():
     x = rows_of(torch.randn(3_000, 8, generator=seeded()) ** 3)
     free = utilisation(residual_kmeans(x, seeded(), levels=2, size=32), x)
     even = utilisation(residual_kmeans(x, seeded(), levels=2, size=32, balance="capacity"), x)
-    assert even.collision < free.collision
+    assert even.unique > free.unique
     assert even.largest < free.largest
     assert min(even.perplexity) > max(free.perplexity)
 

@@ -29,8 +29,8 @@ def residual_kmeans(
     """k-means of the vectors, then of what is left of them, and so on: the default quantiser.
 
     id_l = nearest centre of r_l, r_{l+1} = r_l - centre. Needs no training and does not collapse.
-    `balance="capacity"` holds every centre to its even part and a tenth: fewer collisions, a
-    larger error, and codes that a later vector's `encoded` need not repeat. Memory: the vectors
+    `balance="capacity"` holds every centre to its even part and a tenth: more distinct tuples,
+    a larger error, and codes that a later vector's `encoded` need not repeat. Memory: the vectors
     twice, and `sample` of them once more.
 
     Args:
