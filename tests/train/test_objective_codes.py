@@ -33,7 +33,7 @@ from polyrec.train import (
     Task,
     fit,
 )
-from polyrec.train.objective_codes import Reconstruct, WithCodes, item_rows, rqvae_stages
+from polyrec.train.objective.codes import Reconstruct, WithCodes, item_rows, rqvae_stages
 from polyrec.types import Losses, Progress, Ragged, Requests
 
 ITEMS, WIDTH = 120, 10

@@ -22,6 +22,7 @@ class Facts:
     counts: Tensor  # [n + 1], int64: train events of each target, 0 at 0
     tables: Mapping[str, Table] = field(default_factory=dict)
     until: int | None = None  # milliseconds: the last train event; None = no clock
+    kinds: tuple[str, ...] = ("event",)  # names of the actions of an event
     graph: object | None = None  # filled by the room that builds graphs
 
     @classmethod
@@ -29,7 +30,7 @@ class Facts:
         """The facts that this train part gives."""
         until = int(train.time.max()) if train.clock and len(train) else None
         counts = torch.from_numpy(train.counts(dataset.items))
-        return cls(dataset.vocabs, counts, dataset.tables, until)
+        return cls(dataset.vocabs, counts, dataset.tables, until, kinds=dataset.kinds)
 
     @property
     def items(self) -> int:

@@ -103,6 +103,7 @@ def save_facts(facts: Facts, folder: Path) -> None:
         said: Said = {
             "format": FORMAT,
             "until": facts.until,
+            "kinds": list(facts.kinds),
             "vocabs": _save_vocabs(facts.vocabs, beside),
             "tables": _save_tables(facts.tables, facts.vocabs, beside),
         }
@@ -120,7 +121,8 @@ def load_facts(folder: Path) -> Facts:
     vocabs = _load_vocabs(said["vocabs"], folder)
     counts = torch.from_numpy(np.load(folder / "counts.npy", allow_pickle=False))
     tables = _load_tables(said["tables"], vocabs, folder)
-    return Facts(vocabs, counts, tables, said["until"])
+    kinds = tuple(said.get("kinds", Facts.kinds))  # folders of before hold none
+    return Facts(vocabs, counts, tables, said["until"], kinds)
 
 
 def save_split(split: Split, folder: Path) -> None:

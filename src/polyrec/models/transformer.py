@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from polyrec.nn import Dot, Init, ItemTable
 from polyrec.nn.attention import GatedBlock, HSTUBlock, Norm, SASRecBlock, Turning
+from polyrec.nn.features import precomputed
+from polyrec.nn.features.lookup import Vectors
 from polyrec.nn.recurrent import Recurrent
 from polyrec.nn.sequences import Layout, lay
 from polyrec.types import Encoded, Requests, Similarity
@@ -37,7 +39,7 @@ class Sides:
     """What a sequence model reads: modules for items, and optionally for events and people.
 
     `items` maps ids [*S] to vectors [*S, D], id 0 to zero; `users` does so for actors; `events`
-    is an `EventSide`. Where `items` has `precomputed()`, answering looks its vectors up.
+    is an `EventSide`. Answering computes every item once and looks its vector up after.
     """
 
     items: nn.Module
@@ -120,11 +122,10 @@ class SequenceRetriever(nn.Module, ABC):
 
     def prepare(self) -> Self:
         """In eval mode a view whose items are computed once; in training the model itself."""
-        made = getattr(self.table, "precomputed", None)
-        if self.training or made is None:
+        if self.training:
             return self
         view = copy.copy(self)
-        view._modules = {**self._modules, "table": made()}
+        view._modules = {**self._modules, "table": precomputed(cast(Vectors, self.table))}
         return view
 
     def queries(self, requests: Requests) -> Tensor:

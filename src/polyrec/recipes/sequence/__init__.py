@@ -17,12 +17,27 @@ from polyrec.balance import Equal
 from polyrec.data import Facts, Sequences, Split
 from polyrec.recipes import parts
 from polyrec.recipes.plan import Plan
-from polyrec.recipes.sequence import build
+from polyrec.recipes.sequence import build, sides
+from polyrec.recipes.sequence.against import against, loss
 from polyrec.recipes.sequence.config import Config
 from polyrec.recipes.sequence.idle import idle
 from polyrec.recipes.sequence.tables import CURVES, EXPECTED
-from polyrec.train import PICKS, Adam, Epochs, LazyAdam, Patience, Rank, Solve, Stage, Task
-from polyrec.types import Recommender
+from polyrec.train import (
+    PICKS,
+    Adam,
+    Constant,
+    Epochs,
+    LazyAdam,
+    Patience,
+    Rank,
+    Scalable,
+    Solve,
+    Stage,
+    Task,
+    WarmUp,
+)
+from polyrec.train.objective.codes import WithCodes
+from polyrec.types import Objective, Recommender, Sampler
 
 SMALL = {"dim": 256, "blocks": 1, "patience": 50, "epochs": 200}  # eSASRec's, on small Amazon logs
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
@@ -68,8 +83,11 @@ LISTS = (5, 10, 20, 50)
 
 
 def data(config: Config) -> Split:
-    """The log, filtered and split as the settings say."""
-    return parts.split(config)
+    """The log, filtered and split as the settings say, with the columns that events are read by."""
+    split = parts.split(config)
+    columns = sides.columns(config, split.train.clock)
+    valid, test = (dataclasses.replace(part, columns=columns) for part in (split.valid, split.test))
+    return dataclasses.replace(split, valid=valid, test=test)
 
 
 def model(config: Config, facts: Facts) -> nn.Module:
@@ -83,7 +101,7 @@ def serve(config: Config, model: nn.Module, facts: Facts) -> Recommender:
 
 
 def plan(config: Config, split: Split, model: nn.Module) -> Plan:
-    """One stage over whole sequences, or one closed form."""
+    """Codes first where there are some, then one stage over whole sequences; or a closed form."""
     judge = parts.Judge(
         config, split, lambda trained: serve(config, trained, split.facts), lengths=LISTS
     )
@@ -91,27 +109,40 @@ def plan(config: Config, split: Split, model: nn.Module) -> Plan:
         closed = model
         solve = Solve("solve", lambda _: closed.solve(split.train))
         return Plan((solve,), dataclasses.replace(judge, selected_on="").validate, judge.full)
-    stream = Sequences(split.train, config.batch, config.length)
-    rank = Rank(
-        build.loss(config, split.facts.items),
-        build.sampler(config, split, stream),
-        PICKS["first"],
-        "next",
-        parts.Later(split.train),
-    )
+    columns = sides.columns(config, split.train.clock)
+    stream = Sequences(split.train, config.batch, config.length, columns)
+    held = against(config, split, stream, model)
     stage = Stage(
         name="train",
-        tasks=(Task(stream, rank),),
+        tasks=(Task(stream, _objective(config, split, held.sampler)),),
         length=Epochs(config.epochs),
         lr=config.lr,
         judge=Epochs(config.eval_every),
         select=config.select_by,
         optim=LazyAdam() if config.optimiser == "lazy_adam" else Adam(),
         balance=Equal(),
+        trains=sides.trained(model),
         clip=config.clip or None,
         stop=Patience(config.select_by, config.patience),
+        hooks=held.hooks,
+        keeps=held.keeps,
     )
-    return Plan((stage,), judge.validate, judge.full, stream)
+    stages = (*sides.code_stages(config, split, model), stage)
+    return Plan(stages, judge.validate, judge.full, stream)
+
+
+def _objective(config: Config, split: Split, sampler: Sampler) -> Objective:
+    """Ranking, and the codes of the next item beside it where they are a task."""
+    items = split.facts.items
+    rank: Objective = Rank(
+        loss(config, items), sampler, PICKS["first"], "next", parts.Later(split.train)
+    )
+    if config.loss == "scalable":
+        rank = Scalable(items, pick=PICKS["first"], name="next")
+    if config.codes not in sides.AS_TASK:
+        return rank
+    weight = WarmUp(config.code_warm_up, Constant(config.code_weight))
+    return WithCodes(rank, weight, pick=PICKS["first"])
 
 
 def ceiling(config: Config, split: Split) -> Recommender | None:

@@ -1,17 +1,15 @@
-"""From settings to parts: the model, its loss, and what it is held against."""
+"""From settings to the model: what it reads, how, and how a query meets an item."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from torch import nn
 
-from polyrec import losses, models
-from polyrec.data import Facts, Sequences, Split
+from polyrec import models
+from polyrec.data import Facts
 from polyrec.models import Reading
 from polyrec.models.transformer import SequenceRetriever
-from polyrec.negatives import All, InBatch, LogUniform, Mixed, Popular, Uniform
 from polyrec.nn.similarity import (
     SIMILARITIES,
     Cosine,
@@ -21,9 +19,10 @@ from polyrec.nn.similarity import (
     MaxMultiHead,
     MultiHead,
 )
+from polyrec.recipes.sequence import sides
 from polyrec.recipes.sequence.config import Config
-from polyrec.types import RankingLoss, Sampler
 
+CLOSED = ("popular", "item_knn", "ease")
 EXACT = ("multi_head_max", "item_gated", "mlp")  # scores without an inner-product form
 HEADED: dict[str, Callable[[int, int], nn.Module]] = {
     "multi_head": MultiHead,
@@ -48,17 +47,30 @@ def model(config: Config, facts: Facts) -> nn.Module:
         return models.ItemKNN(items, config.neighbours, config.shrink, config.memory_mb)
     if config.model == "ease":
         return models.EASE(items, config.l2, config.memory_mb)
+    return _retriever(config, facts)
+
+
+def _retriever(config: Config, facts: Facts) -> nn.Module:
     reading = Reading(
         config.length, config.blocks, config.heads, config.dropout, config.norm, config.places
     )
-    return READERS[config.model](items, config.dim, reading, config.init, similarity(config))
+    made = READERS[config.model](
+        sides.sides(config, facts), config.dim, reading, config.init, similarity(config)
+    )
+    for name, part in (
+        ("code_head", sides.head(config, facts)),
+        ("quantizer", sides.quantizer(config, facts)),
+    ):
+        if part is not None:
+            made.add_module(name, part)
+    return made
 
 
 def similarity(config: Config) -> nn.Module:
     """The score that training and the index share.
 
     Raises:
-        ValueError: it has no vectors, so interests have no lists to spread.
+        ValueError: it has no vectors, so there are no lists to spread over categories.
     """
     if config.similarity in EXACT and config.diversity:
         raise ValueError(
@@ -74,31 +86,3 @@ def similarity(config: Config) -> nn.Module:
             return HEADED[config.similarity](config.dim, config.score_heads)
         case _:
             return SIMILARITIES[config.similarity](config.dim)
-
-
-def loss(config: Config, items: int) -> RankingLoss:
-    """The loss, with its own settings."""
-    if config.loss == "margin":
-        return partial(losses.margin, width=config.margin)
-    if config.loss == "gbce":
-        return partial(losses.gbce, beta=losses.gbce_beta(items, config.count, config.gbce_t))
-    return losses.LOSSES[config.loss]
-
-
-def sampler(config: Config, split: Split, stream: Sequences) -> Sampler:
-    """What the positives are held against."""
-    items, counts, count = split.facts.items, split.facts.counts, config.count
-    uniform = Uniform(items, count, share=config.share, mask_history=config.reject_seen)
-    match config.negatives:
-        case "uniform":
-            return uniform
-        case "log_uniform":
-            return LogUniform(items, counts, count, share=config.share)
-        case "popular":
-            return Popular(items, counts, count, config.popular_alpha, config.share)
-        case "all":
-            return All(items, config.memory_mb)
-        case "in_batch":
-            return InBatch(stream.target_probability(items), config.reject_seen)
-        case _:
-            return Mixed((uniform, InBatch(stream.target_probability(items), config.reject_seen)))

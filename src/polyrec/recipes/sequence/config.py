@@ -56,6 +56,38 @@ class Config:
         "last", "published: the last event always has the same place"
     )
     init: Literal["small", "tf1"] = setting("tf1", "Glorot, as the public implementations have it")
+    # what is known beside the ids
+    ids: Literal["with", "without"] = setting(
+        "with", "without: items by their features alone, so that new ones are known too"
+    )
+    features: str = setting("", "columns of the items' table, comma-separated; all; empty: none")
+    user_features: str = setting("", "columns of the people's table; all; empty: none")
+    event_features: Literal["none", "add", "gate"] = setting(
+        "none", "actions and time gaps of events, added; or actions as a gate"
+    )
+    combine: Literal["sum", "concat"] = setting(
+        "sum", "features: added from zero; concat: side by side, then a layer (itemdnn)"
+    )
+    activation: Literal["none", "relu"] = setting(
+        "none", "features: a ReLU on the item side costs (public runs: .0997 to .0967)"
+    )
+    bags: Literal["mean", "sum", "attention"] = setting(
+        "mean", "features: how several categories of a row become one vector"
+    )
+    codes: Literal["none", "features", "auxiliary", "both"] = setting(
+        "none", "semantic ids beside the ids, or guessed beside ranking"
+    )
+    quantizer: Literal["rq_kmeans", "rq_vae"] = setting(
+        "rq_kmeans", "codes: no training, no collapse; rq_vae trains an autoencoder first"
+    )
+    code_source: str = setting(
+        "log", "codes: of who stands beside whom in train; or a column of vectors of the items"
+    )
+    code_levels: int = setting(3, "codes: published (TIGER)", least=1)
+    code_size: int = setting(256, "codes: of a level, published", least=2)
+    code_epochs: int = setting(200, "rq_vae: passes over the items", least=1)
+    code_weight: float = setting(0.02, "codes as a task: public runs; .05 cost", least=0)
+    code_warm_up: int = setting(1_000, "codes as a task: steps until the full weight", least=1)
     # the score
     similarity: Score = setting(
         "cosine", "with a temperature; a bare dot lets popularity hide in length"
@@ -68,7 +100,13 @@ class Config:
     scale: Literal["one", "learned"] = setting("one", "dot only: a factor that is learnt")
     # what it is held against
     loss: Literal[
-        "sampled_softmax", "sampled_softmax_uncorrected", "bce", "gbce", "bpr", "margin"
+        "sampled_softmax",
+        "sampled_softmax_uncorrected",
+        "bce",
+        "gbce",
+        "bpr",
+        "margin",
+        "scalable",
     ] = setting("sampled_softmax", "with log Q; over negatives=all the full cross-entropy")
     gbce_t: float = setting(0.75, "gbce: how far it is calibrated (gSASRec)", least=0, below=1.001)
     margin: float = setting(0.3, "margin: width; cosine's scores span 2 / temperature", above=0)
@@ -76,10 +114,25 @@ class Config:
         "uniform_in_batch", "shared uniform ones beside the batch's own, one log Q for both"
     )
     count: int = setting(1_280, "drawn for each set, beside those of the batch", least=1)
+    count_last: int = setting(0, "count grows to this over the epochs; 0: it stays", least=0)
+    hard: float = setting(0.5, "mixed: share of hard negatives", least=0, below=1.001)
+    random: float = setting(0.3, "mixed: share of uniform ones; the rest is popular", least=0)
+    hard_first: int = setting(10, "hard: ranks from here; the first are mostly wrong", least=0)
+    hard_last: int = setting(100, "hard: ranks up to here", least=1)
+    hard_query: Literal["model", "mean_items"] = setting(
+        "model", "hard: who searches; mean_items: the mean of the history, as published code"
+    )
+    hard_every: int = setting(1, "hard: epochs between searches", least=1)
+    hard_correction: Literal["mixture", "none"] = setting(
+        "mixture", "mixed: exact log Q over all sources; none: on purpose too hard"
+    )
+    phase: int = setting(5, "curriculum: epochs of each phase (easy, medium, hard)", least=1)
+    hardest: int = setting(0, "keep each row's hardest of the drawn (DNS); 0: all", least=0)
     share: Literal["batch", "sequence", "row"] = setting(
         "batch", "who meets the same set: one product for all is fastest"
     )
     reject_seen: bool = setting(False, "mask negatives of the row's own history")
+    reject_known: bool = setting(False, "mask all that the person chooses in train")
     popular_alpha: float = setting(0.75, "popular: counts to this power", least=0)
     # training
     batch: int = setting(128, "people a step", least=1)

@@ -1,0 +1,159 @@
+"""What the positives are held against, and by which loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from polyrec import losses
+from polyrec.data import Events, Sequences, Split
+from polyrec.data.batches import Stretch, requests
+from polyrec.negatives import (
+    CURRICULUM,
+    All,
+    Curriculum,
+    HardCache,
+    HardWindow,
+    InBatch,
+    LogUniform,
+    MaskKnown,
+    Mixed,
+    Popular,
+    Uniform,
+    Varying,
+)
+from polyrec.recipes.sequence.config import Config
+from polyrec.train import Constant, Epochs, Hook, Linear, Piecewise, Rounded, hard_hook
+from polyrec.types import Ragged, RankingLoss, Requests, Retriever, Sampler, Schedule
+
+HARD = ("hard", "mixed", "curriculum")  # negatives that the current model is searched for
+AT_ONCE = 1_024  # people searched at a time
+
+
+@dataclass(frozen=True)
+class Against:
+    """A sampler, and what it has to remember and to refresh."""
+
+    sampler: Sampler
+    keeps: Mapping[str, nn.Module]
+    hooks: tuple[Hook, ...]
+
+
+def loss(config: Config, items: int) -> RankingLoss:
+    """The loss, with its own settings; with `hardest` on each row's hardest negatives."""
+    chosen: RankingLoss
+    if config.loss == "margin":
+        chosen = partial(losses.margin, width=config.margin)
+    elif config.loss == "gbce":
+        chosen = partial(losses.gbce, beta=losses.gbce_beta(items, config.count, config.gbce_t))
+    else:
+        chosen = losses.LOSSES[config.loss]
+    return losses.Hardest(chosen, config.hardest) if config.hardest else chosen
+
+
+def against(config: Config, split: Split, stream: Sequences, model: nn.Module) -> Against:
+    """What the positives are held against."""
+    keeps: dict[str, nn.Module] = {}
+    hooks: tuple[Hook, ...] = ()
+    if config.negatives in HARD:
+        cache = _cache(config, split)
+        search = partial(_everybody, split.train, config.length, stream.columns)
+        keeps = {"hard": cache}
+        hooks = (hard_hook(cache, cast(Retriever, model), search, Epochs(config.hard_every)),)
+        sampler = _with_hard(config, split, cache)
+    else:
+        sampler = _drawn(config, split, stream)
+    if config.reject_known:
+        sampler = MaskKnown(sampler, _known(split.train))
+    return Against(sampler, keeps, hooks)
+
+
+def _drawn(config: Config, split: Split, stream: Sequences) -> Sampler:
+    """Samplers that do not ask the model; their number may follow a schedule."""
+    if config.negatives == "all":
+        return All(split.facts.items, config.memory_mb)
+    if config.negatives == "in_batch":
+        return _in_batch(config, split, stream)
+    make = partial(_of_count, config, split, stream)
+    if not config.count_last:
+        return make(config.count)
+    count = _count(config)
+    return Varying(lambda progress: make(count(progress)))
+
+
+def _of_count(config: Config, split: Split, stream: Sequences, count: int) -> Sampler:
+    items, counts, mask = split.facts.items, split.facts.counts, config.reject_seen
+    uniform = Uniform(items, count, share=config.share, mask_history=mask)
+    match config.negatives:
+        case "log_uniform":
+            return LogUniform(items, counts, count, share=config.share, mask_history=mask)
+        case "popular":
+            return Popular(items, counts, count, config.popular_alpha, config.share, mask)
+        case "uniform_in_batch":
+            return Mixed((uniform, _in_batch(config, split, stream)))
+        case _:
+            return uniform
+
+
+def _in_batch(config: Config, split: Split, stream: Sequences) -> InBatch:
+    return InBatch(stream.target_probability(split.facts.items), config.reject_seen)
+
+
+def _with_hard(config: Config, split: Split, cache: HardCache) -> Sampler:
+    """Hard negatives alone, beside uniform and popular ones, or more of them as time goes on."""
+    items, counts, count = split.facts.items, split.facts.counts, config.count
+    share = "row" if config.share == "row" else "sequence"
+    hard = HardWindow(cache, count, share, config.reject_seen)
+    if config.negatives == "hard":
+        return hard
+    others = (
+        Uniform(items, count, share=config.share, mask_history=config.reject_seen),
+        Popular(items, counts, count, config.popular_alpha, config.share, config.reject_seen),
+    )
+    rest = 1 - config.hard - config.random
+    if config.negatives == "mixed":
+        ratios: Schedule[tuple[float, ...]] = Constant((config.hard, config.random, rest))
+    else:
+        phases = [CURRICULUM[name] for name in ("easy", "medium", "hard")]
+        ratios = Piecewise([(place * config.phase, one) for place, one in enumerate(phases)])
+    number = _count(config) if config.count_last else count
+    return Curriculum((hard, *others), ratios, number, config.hard_correction)
+
+
+def _count(config: Config) -> Schedule[int]:
+    """From `count` to `count_last`, which the last epoch has."""
+    return Rounded(Linear(config.count, config.count_last, over=config.epochs))
+
+
+def _cache(config: Config, split: Split) -> HardCache:
+    window = (config.hard_first, config.hard_last)
+    known = _known(split.train)
+    return HardCache(split.facts.items, known, window, config.hard_query, config.memory_mb)
+
+
+def _known(events: Events) -> Ragged:
+    """[A + 1]: what each person chooses in train."""
+    target = torch.from_numpy(events.target.astype(np.int64))
+    return Ragged(target, torch.from_numpy(np.asarray(events.start, np.int64)))
+
+
+def _everybody(
+    events: Events, length: int, columns: tuple[str, ...]
+) -> Iterator[tuple[Tensor, Requests]]:
+    """Everybody with events, asked after the last of them."""
+    users = np.flatnonzero(events.lengths > 0)
+    for first in range(0, len(users), AT_ONCE):
+        some = users[first : first + AT_ONCE]
+        stop = events.start[some + 1]
+        begin = np.maximum(events.start[some], stop - length)
+        asked = events.time[stop - 1] if events.clock else None
+        yield torch.from_numpy(some), requests(events, Stretch(some, begin, stop, asked), columns)
+
+
+__all__ = ["HARD", "Against", "against", "loss"]
