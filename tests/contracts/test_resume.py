@@ -19,7 +19,7 @@ from polyrec.types import Progress
 
 SEED = 3
 # How many steps each toy takes: all of them are tried.
-STEPS = {"curriculum": 15, "solver": 8, "famo": 7}
+STEPS = {"curriculum": 15, "solver": 8, "famo": 7, "windows": 8}
 CASES = [(name, step) for name, steps in STEPS.items() for step in range(1, steps + 1)]
 
 

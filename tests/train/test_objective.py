@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pytest
 import torch
@@ -21,9 +22,10 @@ from tests.train.toys import (
 )
 from torch import Tensor
 
-from polyrec.losses import sampled_softmax
-from polyrec.train import Answer, Rank, Vary, faulty_to_padding, first, nearest
-from polyrec.types import Draw, Encoded, Negatives, PairBatch, Progress, Requests, Scores
+from polyrec.losses import Hardest, place, sampled_softmax, satisfied
+from polyrec.negatives import All, Uniform
+from polyrec.train import Answer, Rank, Scalable, Vary, faulty_to_padding, first, nearest
+from polyrec.types import Draw, Encoded, Negatives, PairBatch, Progress, Ragged, Requests, Scores
 
 
 @dataclass(frozen=True)
@@ -178,3 +180,101 @@ def test_vary_asks_time_which_objective_holds() -> None:
     rows, model = LabelStream().batch(1, 0, 0), Model()
     assert set(vary(model, rows, Progress(step=0)).values) == {"click"}
     assert set(vary(model, rows, Progress(step=1)).values) == {"buy"}
+
+
+def full_loss(model: Model, pairs: Pairs) -> Tensor:
+    """Cross-entropy over the catalogue, in plain torch."""
+    query, target = model.queries(pairs.requests), model.items(pairs.positives)
+    chosen = query[torch.arange(8), nearest(model, query, target)]
+    return F.cross_entropy(chosen @ model.table[1:].T, pairs.positives - 1)
+
+
+def test_the_whole_catalogue_gives_the_full_cross_entropy_and_its_gradient() -> None:
+    model, pairs = Model().eval(), batch()
+    ours = Rank(sampled_softmax, All(ITEMS))(model, pairs, Progress()).values["rank"]
+    full = full_loss(model, pairs)
+    assert ours.item() == pytest.approx(full.item(), rel=1e-6)
+    ours.backward()
+    slopes = [
+        weight.grad.to_dense() for weight in (model.table, model.maps) if weight.grad is not None
+    ]
+    model.zero_grad()
+    full.backward()
+    for slope, weight in zip(slopes, (model.table, model.maps), strict=True):
+        assert weight.grad is not None
+        assert torch.allclose(slope[1:], weight.grad.to_dense()[1:], atol=1e-6)
+
+
+def test_a_row_without_a_positive_leaves_the_full_softmax() -> None:
+    model, pairs = Model().eval(), batch()
+    bare = replace(pairs, positives=torch.cat([torch.zeros(1).long(), pairs.positives[1:]]))
+    ours = Rank(sampled_softmax, All(ITEMS))(model, bare, Progress()).values["rank"]
+    without = replace(bare, weight=torch.tensor([0.0] + 7 * [1.0]))
+    assert torch.equal(
+        ours, Rank(sampled_softmax, All(ITEMS))(model, without, Progress()).values["rank"]
+    )
+
+
+def test_the_log_tells_what_a_loss_with_other_negatives_cannot() -> None:
+    seen, progress = Seen(), Progress()
+    rank = Rank(seen, shared(8), notes={"satisfied": partial(satisfied, width=0.1)})
+    rank(Model().eval(), batch(), progress)
+    noted, scores = progress.noted(), seen.scores[0]
+    assert noted["positive/rank"] == pytest.approx(float(scores.pos.detach().mean()))
+    assert noted["place/rank"] == pytest.approx(float(place(scores)))
+    assert noted["satisfied/rank"] == pytest.approx(float(satisfied(scores, 0.1)))
+
+
+def test_false_negatives_are_those_of_the_draws_that_the_loss_keeps() -> None:
+    model, pairs, progress = Model().eval(), batch(), Progress()
+    everything = Ragged.of([list(range(1, ITEMS + 1))] * 4 + [[]] * 4)
+    drawn = Uniform(ITEMS, 6, share="row")
+    Rank(Hardest(), drawn, later=lambda _: everything)(model, pairs, progress)
+    assert progress.noted()["false/rank"] == pytest.approx(0.5)
+    found = progress.noted()["valid/rank"]
+    assert found > 0.5  # drawn: all six of a row, of which one is looked at
+
+
+@pytest.mark.parametrize("directions", ["random", "mix"])
+def test_buckets_of_everything_train_like_the_full_cross_entropy(directions: str) -> None:
+    model, pairs, progress = Model().eval(), batch(), Progress()
+    wide = Scalable(ITEMS, near=ITEMS, reach=3, directions=directions)  # type: ignore[arg-type]
+    value = wide(model, pairs, progress).values["rank"]
+    assert value.item() == pytest.approx(full_loss(model, pairs).item(), rel=1e-5)
+    assert progress.noted()["coverage/rank"] == 1
+
+
+def test_buckets_are_the_same_for_the_same_step_and_ask_few_items() -> None:
+    model, pairs = Watched().eval(), batch()
+    narrow = Scalable(ITEMS, near=3, reach=1)
+    first_time = narrow(model, pairs, Progress(step=4)).values["rank"]
+    assert len(model.asked) < ITEMS
+    assert torch.equal(first_time, narrow(model, pairs, Progress(step=4)).values["rank"])
+
+
+def test_rows_that_weigh_nothing_are_in_no_bucket() -> None:
+    model, pairs, progress = Model().eval(), batch(), Progress()
+    some = replace(pairs, weight=torch.tensor([1.0, 0, 1, 0, 1, 0, 1, 0]))
+    wide = Scalable(ITEMS, near=ITEMS, reach=4)
+    value = wide(model, some, progress).values["rank"]
+    query, target = model.queries(some.requests), model.items(some.positives)
+    chosen = query[torch.arange(8), nearest(model, query, target)]
+    full = F.cross_entropy(chosen @ model.table[1:].T, some.positives - 1, reduction="none")
+    assert value.item() == pytest.approx(full[::2].mean().item(), rel=1e-5)
+
+
+def test_buckets_need_a_similarity_with_vectors() -> None:
+    class Unindexed(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.similarity.as_vectors = lambda query=None, item=None: None  # type: ignore[method-assign]
+
+    with pytest.raises(ValueError, match="exact scoring only"):
+        Scalable(ITEMS)(Unindexed(), batch(), Progress())
+
+
+def test_a_broken_model_gives_a_loss_that_is_not_finite() -> None:
+    model = Model()
+    with torch.no_grad():
+        model.table[4] = torch.nan
+    assert Scalable(ITEMS)(model, batch(), Progress()).values["rank"].isnan()

@@ -1,7 +1,8 @@
-"""Three small trainings, one for each thing that resume must not disturb.
+"""Four small trainings, one for each thing that resume must not disturb.
 
 `curriculum`: two streams in two stages, a hard cache refreshed by a hook, an adaptive margin.
 `solver`: a solver between two stages. `famo`: a balance that needs the losses again after the step.
+`windows`: hard windows in a mixture that time decides.
 Each is a function so that every training starts from fresh objects.
 """
 
@@ -16,6 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from polyrec.balance import FAMO
+from polyrec.losses import sampled_softmax
+from polyrec.negatives import Blend, Curriculum, HardCache, HardWindow, Uniform
 from polyrec.train import (
     Adam,
     AdaptiveMargin,
@@ -30,6 +33,7 @@ from polyrec.train import (
     Steps,
     Task,
     Vary,
+    hard_hook,
 )
 from polyrec.types import (
     Answers,
@@ -146,7 +150,7 @@ class LabelStream:
         return LabelRows(ids, labels, weight)
 
 
-class HardCache(nn.Module):
+class BestItems(nn.Module):
     """Draws from the items that the model scored highest a while ago, and from all."""
 
     hard: Tensor
@@ -215,7 +219,7 @@ class Toy:
 def curriculum() -> Toy:
     """Two streams in two stages; the second with a hard cache and a margin that adapts."""
     model = Model()
-    cache = HardCache(model)
+    cache = BestItems(model)
     width = AdaptiveMargin("wave", low=0.5, high=2.0, patience=1)
     hard = Vary(lambda p: Rank(partial(margin, width=width(p)), cache))
     labels = Answer({"click": label_loss, "buy": label_loss})
@@ -261,4 +265,30 @@ def famo() -> Toy:
     return Toy(Model(), [stage])
 
 
-TOYS: dict[str, Callable[[], Toy]] = {"curriculum": curriculum, "solver": solver, "famo": famo}
+def windows() -> Toy:
+    """Hard windows searched every third step, in a mixture whose ratios move with the steps."""
+    model = Model()
+    known = Ragged.of([[], *([1 + a, 9 + a, 17 + a] for a in range(8))])
+    cache = HardCache(ITEMS, known, ranks=(2, 12))
+    mixture = Curriculum(
+        (HardWindow(cache, 1), Uniform(ITEMS, 1)),
+        Blend((0.25, 0.75), (0.75, 0.25), over=6, by="step"),
+        8,
+    )
+    actors = torch.arange(1, 9)
+    search = hard_hook(
+        cache, model, lambda: [(actors, Requests(actors, known.select(actors)))], Steps(3)
+    )
+    stage = Stage(
+        "hard", [Task(PairStream(), Rank(sampled_softmax, mixture))], Steps(8), judge=Steps(3),
+        select="wave", optim=LazyAdam(), lr=0.05, hooks=[search], keeps={"hard": cache},
+    )  # fmt: skip
+    return Toy(model, [stage])
+
+
+TOYS: dict[str, Callable[[], Toy]] = {
+    "curriculum": curriculum,
+    "solver": solver,
+    "famo": famo,
+    "windows": windows,
+}

@@ -5,6 +5,7 @@ Each entry of `LOSSES` is a ranking loss as it stands; `partial(margin, width=.3
 
 from __future__ import annotations
 
+from polyrec.losses.choosy import Choosy, Hardest, PositiveAware
 from polyrec.losses.label import bce as label_bce
 from polyrec.losses.label import focal
 from polyrec.losses.ranking import (
@@ -13,12 +14,16 @@ from polyrec.losses.ranking import (
     chance,
     counted,
     gbce,
+    gbce_at,
     gbce_beta,
     interest_aware,
     margin,
+    place,
     sampled_softmax,
     sampled_softmax_uncorrected,
+    satisfied,
 )
+from polyrec.losses.scalable import Buckets, in_buckets, scalable_cross_entropy
 from polyrec.types import LabelLoss, RankingLoss
 
 LOSSES: dict[str, RankingLoss] = {
@@ -29,22 +34,33 @@ LOSSES: dict[str, RankingLoss] = {
     "gbce": gbce,
     "bpr": bpr,
     "margin": margin,
+    "hardest": Hardest(),
+    "positive_aware": PositiveAware(),
 }
 LABEL_LOSSES: dict[str, LabelLoss] = {"bce": label_bce, "focal": focal}
 
 __all__ = [
     "LABEL_LOSSES",
     "LOSSES",
+    "Buckets",
+    "Choosy",
+    "Hardest",
+    "PositiveAware",
     "bce",
     "bpr",
     "chance",
     "counted",
     "focal",
     "gbce",
+    "gbce_at",
     "gbce_beta",
+    "in_buckets",
     "interest_aware",
     "label_bce",
     "margin",
+    "place",
     "sampled_softmax",
     "sampled_softmax_uncorrected",
+    "satisfied",
+    "scalable_cross_entropy",
 ]

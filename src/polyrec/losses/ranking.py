@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -114,6 +115,15 @@ def gbce_beta(items: int, count: int, t: float = 0.75) -> float:
     return rate * (t * (1 - 1 / rate) + 1 / rate)
 
 
+def gbce_at(items: int, count: int, t: float = 0.75) -> partial[Tensor]:
+    """`gbce` for `count` negatives of `items`: what gSASRec trains with (256 negatives, t = .75).
+
+    >>> round(gbce_at(3416, 256).keywords["beta"], 4)
+    0.3062
+    """
+    return partial(gbce, beta=gbce_beta(items, count, t))
+
+
 def bpr(s: Scores) -> Tensor:
     """The positive above each negative: mean_j -ln sigma(s+ - s_j). Order alone counts.
 
@@ -136,6 +146,28 @@ def margin(s: Scores, width: float = 0.2) -> Tensor:
     if not width > 0:
         raise ValueError(f"margin: width={width}, need > 0; use bpr for a margin-free loss")
     return _mean(_over_negatives(F.relu(width - s.pos[:, None] + s.neg), s), s)
+
+
+def satisfied(s: Scores, width: float = 0.2) -> Tensor:
+    """Share of pairs that `margin` no longer learns from: the positive leads by `width`.
+
+    Near 1 the negatives are too easy or `width` too small. As a note of `Rank`:
+    `notes={"satisfied": partial(satisfied, width=.3)}`.
+    """
+    pairs = s.valid & (s.weight > 0)[:, None]
+    pairs = pairs.expand_as(s.neg)
+    lead = (s.pos[:, None] - s.neg >= width) & pairs
+    return lead.sum() / pairs.sum().clamp(min=1)
+
+
+def place(s: Scores) -> Tensor:
+    """Mean place of the positive among its negatives, 1 = above all: tells more than the loss.
+
+    Losses with different numbers of negatives are not comparable; (place - 1) / N is.
+    """
+    rows = counted(s)
+    above = ((s.neg > s.pos[:, None]) & s.valid).sum(1)
+    return torch.where(rows, above + 1, 0).sum() / rows.sum().clamp(min=1)
 
 
 def chance(loss: RankingLoss, s: Scores) -> Tensor:

@@ -95,7 +95,13 @@ class Mixed:
 
 def _uncorrected(one: Drawn) -> Drawn:
     """A source whose draws count for nothing: what it draws weighs as if others had drawn it."""
-    return replace(one, expected=lambda ids, _: torch.zeros(ids.shape).double(), own=None, least=0)
+    return replace(
+        one,
+        expected=lambda ids, _: torch.zeros(ids.shape).double(),
+        own=None,
+        least=0,
+        per_set=False,
+    )
 
 
 def deal(ratios: Sequence[float], count: int) -> list[int]:

@@ -9,6 +9,7 @@ from polyrec.train.objective.rank import (
     first,
     nearest,
 )
+from polyrec.train.objective.scalable import Scalable
 from polyrec.train.objective.vary import Vary
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Answer",
     "Pick",
     "Rank",
+    "Scalable",
     "Vary",
     "faulty_to_padding",
     "first",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
@@ -11,11 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from polyrec.losses import Choosy, place
 from polyrec.negatives import false_negatives
 from polyrec.types import (
     Draw,
     Encoded,
     Losses,
+    Negatives,
     PairBatch,
     Progress,
     Ragged,
@@ -62,7 +64,8 @@ class Rank:
 
     One interest answers for the row (`pick`, no gradient through the choice), so the others get
     none. Each distinct id of the batch is asked of the model once. `later` tells each row's own
-    later positives, so that the log can say how many negatives are false.
+    later positives, so that the log can say how many of the negatives that the loss looks at are
+    false. `notes` are further numbers of the scores for the log.
     """
 
     loss: RankingLoss
@@ -70,14 +73,13 @@ class Rank:
     pick: Pick = nearest
     name: str = "rank"
     later: Callable[[PairBatch], Ragged] | None = None
+    notes: Mapping[str, Callable[[Scores], Tensor]] = field(default_factory=dict)
 
     def __call__(self, model: nn.Module, batch: PairBatch, progress: Progress) -> Losses:
-        scores, encoded = self._scores(model, batch, progress)
+        scores, encoded, negatives = self._scores(model, batch, progress)
         share = progress.ranks.share(scores.weight)
         value = self.loss(scores)
-        progress.note(f"negatives/{self.name}", scores.neg.shape[1])
-        progress.note(f"valid/{self.name}", lambda: scores.valid.float().mean())
-        progress.note(f"chance/{self.name}", lambda: self._chance(scores))
+        self._note(scores, negatives, batch, progress)
         extra = encoded.extra
         if progress.ranks.size > 1:
             value, extra = value * share, {name: term * share for name, term in extra.items()}
@@ -85,20 +87,17 @@ class Rank:
 
     def logits(self, model: nn.Module, batch: PairBatch, progress: Progress) -> Tensor:
         """[B, 1 + N]: what the loss saw, the positive first; for the report of a failed step."""
-        scores, _ = self._scores(model, batch, progress)
+        scores, *_ = self._scores(model, batch, progress)
         masked = scores.neg.masked_fill(~scores.valid.expand_as(scores.neg), 0)
         return torch.cat([scores.pos[:, None], masked], 1)
 
     def _scores(
         self, model: nn.Module, batch: PairBatch, progress: Progress
-    ) -> tuple[Scores, Encoded]:
+    ) -> tuple[Scores, Encoded, Negatives]:
         retriever = cast(Retriever, model)
         negatives = self.negatives.sample(batch, progress)
-        if self.later is not None:
-            known = partial(self.later, batch)
-            progress.note(f"false/{self.name}", lambda: false_negatives(negatives, known()))
         encoded, target, drawn = _looked_up(retriever, batch, negatives.draws)
-        query = self._answering(retriever, encoded.queries, target)
+        query = answering(retriever, encoded.queries, target, self.pick)
         met = [
             _meet(retriever, query, draw, items)
             for draw, items in zip(negatives.draws, drawn, strict=True)
@@ -111,20 +110,39 @@ class Rank:
             valid=_side_by_side([draw.valid for draw in negatives.draws], met),
             weight=batch.weight,
         )
-        return scores, encoded
+        return scores, encoded, negatives
 
-    def _answering(self, model: Retriever, queries: Tensor, target: Tensor) -> Tensor:
-        """[B, D]: the one interest of each row that learns from it."""
-        with torch.no_grad():
-            chosen = self.pick(model, queries.detach(), target.detach())
-        at = chosen[:, None, None].expand(-1, 1, queries.shape[2])
-        return queries.gather(1, at)[:, 0]
+    def _note(
+        self, scores: Scores, negatives: Negatives, batch: PairBatch, progress: Progress
+    ) -> None:
+        """Leaves the numbers that the loss alone does not tell; most are made only where logged."""
+        mine: dict[str, Callable[[], Tensor]] = {
+            "valid": lambda: scores.valid.float().mean(),
+            "chance": lambda: self._chance(scores),
+            "positive": lambda: scores.pos.detach().mean(),
+            "place": lambda: place(scores),
+            **{name: partial(number, scores) for name, number in self.notes.items()},
+        }
+        if (later := self.later) is not None:
+            kept = partial(self.loss.kept, scores) if isinstance(self.loss, Choosy) else None
+            mine["false"] = lambda: false_negatives(negatives, later(batch), kept and kept())
+        progress.note(f"negatives/{self.name}", scores.neg.shape[1])
+        for kind, number in mine.items():
+            progress.note(f"{kind}/{self.name}", number)
 
     def _chance(self, scores: Scores) -> Tensor:
         """The loss of a model that scores every item alike."""
         blank = torch.zeros_like(scores.pos), torch.zeros_like(scores.neg)
         with torch.no_grad():
             return self.loss(replace(scores, pos=blank[0], neg=blank[1]))
+
+
+def answering(model: Retriever, queries: Tensor, target: Tensor, pick: Pick) -> Tensor:
+    """[B, D]: the one interest of each row [B, K, D] that learns from its target [B, D]."""
+    with torch.no_grad():
+        chosen = pick(model, queries.detach(), target.detach())
+    at = chosen[:, None, None].expand(-1, 1, queries.shape[2])
+    return queries.gather(1, at)[:, 0]
 
 
 def _looked_up(
