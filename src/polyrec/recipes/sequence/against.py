@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -25,6 +25,7 @@ from polyrec.negatives import (
     MaskKnown,
     Mixed,
     Popular,
+    Share,
     Uniform,
     Varying,
 )
@@ -108,8 +109,8 @@ def _in_batch(config: Config, split: Split, stream: Sequences) -> InBatch:
 def _with_hard(config: Config, split: Split, cache: HardCache) -> Sampler:
     """Hard negatives alone, beside uniform and popular ones, or more of them as time goes on."""
     items, counts, count = split.facts.items, split.facts.counts, config.count
-    share = "row" if config.share == "row" else "sequence"
-    hard = HardWindow(cache, count, share, config.reject_seen)
+    own: Share = "row" if config.share == "row" else "sequence"
+    hard = HardWindow(cache, count, own, config.reject_seen)
     if config.negatives == "hard":
         return hard
     others = (
@@ -118,7 +119,7 @@ def _with_hard(config: Config, split: Split, cache: HardCache) -> Sampler:
     )
     rest = 1 - config.hard - config.random
     if config.negatives == "mixed":
-        ratios: Schedule[tuple[float, ...]] = Constant((config.hard, config.random, rest))
+        ratios: Schedule[Sequence[float]] = Constant((config.hard, config.random, rest))
     else:
         phases = [CURRICULUM[name] for name in ("easy", "medium", "hard")]
         ratios = Piecewise([(place * config.phase, one) for place, one in enumerate(phases)])

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from polyrec.recipes.sequence.build import HEADED
+from polyrec.recipes.sequence.against import HARD
+from polyrec.recipes.sequence.build import CLOSED, HEADED
 from polyrec.recipes.sequence.config import Config
+from polyrec.recipes.sequence.sides import AS_TASK
 
-CLOSED = ("popular", "item_knn", "ease")
+Rules = Mapping[str, tuple[bool, str]]  # setting -> whether it is unread, and what would read it
+UNDRAWN = ("in_batch", "all")  # negatives that have no number of their own
 
 
 def idle(config: Config) -> Mapping[str, str]:
     """Setting -> what would have to hold for it to be read."""
-    trained, kept = config.model not in CLOSED, config.split == "kept"
-    drawn = config.negatives not in ("in_batch", "all")
-    rules = {
+    rules = {**_log(config), **_sides(config), **_score(config), **_negatives(config)}
+    return {key: needs for key, (unread, needs) in rules.items() if unread}
+
+
+def _log(config: Config) -> Rules:
+    kept, trained = config.split == "kept", config.model not in CLOSED
+    return {
         "cut": (config.split != "by-user", "split=by-user"),
         "min_users": (kept or config.k_core > 0, "another split, with k_core=0,"),
         "min_items": (kept or config.k_core > 0, "another split, with k_core=0,"),
@@ -25,18 +32,66 @@ def idle(config: Config) -> Mapping[str, str]:
         "ties": (config.split != "leave-one-out", "split=leave-one-out"),
         "heads": (config.model == "gru" and config.heads != 1, "an attention model"),
         "norm": (trained and config.model != "sasrec", "model=sasrec"),
-        "scale": (config.similarity != "dot", "similarity=dot"),
-        "temperature": (config.similarity != "cosine", "similarity=cosine"),
-        "tau": (config.similarity != "cosine", "similarity=cosine"),
-        "score_heads": (config.similarity not in HEADED, "a similarity of several heads"),
-        "count": (not drawn, "other negatives"),
-        "share": (not drawn, "other negatives"),
-        "reject_seen": (config.negatives == "all", "other negatives"),
-        "popular_alpha": (config.negatives != "popular", "negatives=popular"),
-        "margin": (config.loss != "margin", "loss=margin"),
-        "gbce_t": (config.loss != "gbce", "loss=gbce"),
         "neighbours": (config.model != "item_knn", "model=item_knn"),
         "shrink": (config.model != "item_knn", "model=item_knn"),
         "l2": (config.model != "ease", "model=ease"),
     }
-    return {key: needs for key, (unread, needs) in rules.items() if unread}
+
+
+def _sides(config: Config) -> Rules:
+    beside = bool(config.features or config.user_features)
+    coded = config.codes != "none"
+    needs = "features or user_features"
+    return {
+        "ids": (not config.features, "features"),
+        "combine": (not beside, needs),
+        "activation": (not beside, needs),
+        "bags": (not beside, needs),
+        "quantizer": (not coded, "codes"),
+        "code_source": (not coded, "codes"),
+        "code_levels": (not coded, "codes"),
+        "code_size": (not coded, "codes"),
+        "code_epochs": (not coded or config.quantizer != "rq_vae", "quantizer=rq_vae, with codes,"),
+        "code_weight": (config.codes not in AS_TASK, "codes=auxiliary or both"),
+        "code_warm_up": (config.codes not in AS_TASK, "codes=auxiliary or both"),
+    }
+
+
+def _score(config: Config) -> Rules:
+    return {
+        "scale": (config.similarity != "dot", "similarity=dot"),
+        "temperature": (config.similarity != "cosine", "similarity=cosine"),
+        "tau": (config.similarity != "cosine", "similarity=cosine"),
+        "score_heads": (config.similarity not in HEADED, "a similarity of several heads"),
+        "margin": (config.loss != "margin", "loss=margin"),
+        "gbce_t": (config.loss != "gbce", "loss=gbce"),
+        "hardest": (config.loss == "scalable", "another loss"),
+    }
+
+
+def _negatives(config: Config) -> Rules:
+    scalable = config.loss == "scalable"  # chooses its own
+    drawn = config.negatives not in UNDRAWN and not scalable
+    mixed = config.negatives in ("mixed", "curriculum") and not scalable
+    hard, searched = (
+        config.negatives in HARD and not scalable,
+        "negatives=hard, mixed or curriculum",
+    )
+    popular = config.negatives == "popular" or mixed
+    return {
+        "negatives": (scalable, "another loss"),
+        "count": (not drawn, "other negatives"),
+        "share": (not drawn, "other negatives"),
+        "count_last": (not drawn or config.negatives == "hard", "other negatives"),
+        "reject_seen": (scalable or config.negatives == "all", "other negatives"),
+        "reject_known": (scalable, "another loss"),
+        "popular_alpha": (not popular or scalable, "negatives=popular, mixed or curriculum"),
+        "hard": (config.negatives != "mixed" or scalable, "negatives=mixed"),
+        "random": (config.negatives != "mixed" or scalable, "negatives=mixed"),
+        "hard_first": (not hard, searched),
+        "hard_last": (not hard, searched),
+        "hard_query": (not hard, searched),
+        "hard_every": (not hard, searched),
+        "hard_correction": (not mixed, "negatives=mixed or curriculum"),
+        "phase": (config.negatives != "curriculum" or scalable, "negatives=curriculum"),
+    }
