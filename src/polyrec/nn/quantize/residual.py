@@ -28,9 +28,10 @@ def residual_kmeans(
 ) -> Codes:
     """k-means of the vectors, then of what is left of them, and so on: the default quantiser.
 
-    id_l = nearest centre of r_l, r_{l+1} = r_l - centre. Needs no training and does not collapse.
-    `balance="capacity"` holds every centre to its even part and a tenth: more distinct tuples,
-    a larger error, and codes that a later vector's `encoded` need not repeat. Memory: the vectors
+    id_l = nearest centre of r_l, r_{l+1} = r_l - centre. Needs no training.
+    `balance="capacity"` holds every centre to its even part and a tenth: for data whose outliers
+    take most centres while the mass shares one. The error is larger, and a later vector's
+    `encoded` need not repeat the codes. Memory: the vectors
     twice, and `sample` of them once more.
 
     Args:
@@ -94,5 +95,5 @@ def _warn_of_few(kept: list[int], size: int, items: int) -> None:
         warnings.warn(
             f"{items:,} vectors are only {kept} distinct ones at each level, size={size}: the "
             "other codes stay unused; the collision token tells items with equal codes apart",
-            stacklevel=3,
+            stacklevel=4,
         )

@@ -102,8 +102,10 @@ def perplexity(counts: Tensor) -> float:
 
 def _apart(codes: Codes, x: Tensor, rows: Tensor) -> tuple[float, float]:
     """Mean squared distance from what the codes say, and from the mean."""
-    middle, lost, total = x[rows].mean(0), 0.0, 0.0
+    middle, lost, total = x[rows.to(x.device)].mean(0), 0.0, 0.0
     for part in torch.split(rows, BLOCK):
-        lost += float((x[part] - codes.rebuilt(part)).square().sum(dtype=torch.float64))
-        total += float((x[part] - middle).square().sum(dtype=torch.float64))
+        held = x[part.to(x.device)]
+        rebuilt = codes.rebuilt(part).to(held)
+        lost += float((held - rebuilt).square().sum(dtype=torch.float64))
+        total += float((held - middle).square().sum(dtype=torch.float64))
     return lost / len(rows), total / len(rows)
