@@ -73,10 +73,8 @@ def _negatives(config: Config) -> Rules:
     scalable = config.loss == "scalable"  # chooses its own
     drawn = config.negatives not in UNDRAWN and not scalable
     mixed = config.negatives in ("mixed", "curriculum") and not scalable
-    hard, searched = (
-        config.negatives in HARD and not scalable,
-        "negatives=hard, mixed or curriculum",
-    )
+    hard = config.negatives in HARD and not scalable
+    searched = "negatives=hard, mixed or curriculum"
     popular = config.negatives == "popular" or mixed
     return {
         "negatives": (scalable, "another loss"),
