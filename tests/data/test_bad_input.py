@@ -10,7 +10,7 @@ The numbers are those of the table of required messages. Rows without a case her
 | 55 | `test_store`: no room on the disk, folder taken, a file that cannot be written whole |
 | 56 | needs a file that changes while it is read: `test_a_file_that_changes_is_refused` below |
 | 57, 58 | `test_catalogue`: a local server with another file, no server |
-| 60 | profile records: TencentGR's reader belongs to the sequence family |
+| 60 | profile records: `test_tencentgr` |
 | 61 | node tables: edge lists belong to the graph family |
 """
 

@@ -29,6 +29,7 @@ def outcome(files: dict[str, bytes], options: ReadOptions | None = None) -> Data
     """What reading gives: a data set, or the message of the refusal."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
+            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
             (Path(folder) / name).write_bytes(content)
         try:
             return read(Path(folder) / next(iter(files)), options)

@@ -38,6 +38,14 @@ class Form:
     options: dict[str, Any] = field(default_factory=dict)
 
 
+TENCENT = {
+    "seq.jsonl": b'[[1,5,null,{"100":2,"101":7},0,1748000000],'
+    b'[1,null,{"103":3,"106":[4,9]},null,null,1749999999],[1,6,null,{"100":1},1,1748000009]]\n'
+    b'[[2,null,{"103":1,"106":[]},null,null,1748000001],[2,5,null,{"100":2,"101":7},2,1748000005]]\n',
+    "item_feat_dict.json": b'{"5": {"100": 2, "101": 7}, "6": {"100": 1}, "7": {"100": 2}}\n',
+    "creative_emb/emb_81_32/part-0.json": b'{"anonymous_cid": "5", "emb": [1.0, 2.5]}\n'
+    b'{"anonymous_cid": "7", "emb": [0, -1]}\n',
+}
 REVIEW = b'{"reviewerID":"%b","asin":"%b","unixReviewTime":%d,"overall":5.0,"helpful":[0,1]}\n'
 FORMS = [
     Form("delimited", {"log.csv": CSV}, (2, 3, 4), ["i1", "i3", "i2"]),
@@ -127,6 +135,7 @@ FORMS = [
         (1, 2, 2),
         ["22", "23"],
     ),
+    Form("tencentgr", TENCENT, (2, 3, 3), ["5", "6"]),
 ]
 names = [f"{form.reader} {next(iter(form.files))}" for form in FORMS]
 forms = pytest.mark.parametrize("form", FORMS, ids=names)
@@ -143,7 +152,9 @@ def put(folder: Path, files: dict[str, bytes], packing: str = "") -> Path:
             content = bz2.compress(content)
         elif packing == ".zst":
             content = pa.compress(content, codec="zstd", asbytes=True)
-        (folder / (name + packing.replace("crlf", ""))).write_bytes(content)
+        path = folder / (name + packing.replace("crlf", ""))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     return folder / (next(iter(files)) + packing.replace("crlf", ""))
 
 
@@ -178,7 +189,7 @@ def test_every_reader_of_the_catalogue_has_a_fixture_and_a_doc_line() -> None:
 
 def test_folders_of_known_layouts_are_read(tmp_path: Path) -> None:
     for form in FORMS:
-        if form.reader in ("atomic", "movielens", "lightgcn", "comirec"):
+        if form.reader in ("atomic", "movielens", "lightgcn", "comirec", "tencentgr"):
             folder = tmp_path / form.reader / next(iter(form.files))
             folder.parent.mkdir(exist_ok=True)
             file = put(folder, form.files)

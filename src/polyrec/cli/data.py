@@ -80,6 +80,35 @@ def fetch_set(
     say.result({"name": name, "files": [str(p) for p in paths], "sha256": hashes})
 
 
+@app.command("simulate")
+def simulate(
+    world: Annotated[str, typer.Argument(help="a world of `polyrec list`")],
+    out: Annotated[Path, typer.Argument(help="new file (csv) or folder (tencentgr)")],
+    form: Annotated[str, typer.Option("--format", help="csv or tencentgr")] = "csv",
+    users: Annotated[str, typer.Option(help="people; default: the world's own")] = "",
+    seed: Annotated[int, typer.Option(help="another shop of the same kind")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Write the log of a simulated shop, as files that `data import` reads."""
+    from dataclasses import replace
+
+    from polyrec.files import refuse_taken
+    from polyrec.worlds import WORLDS, write_log, write_tencentgr
+
+    say = Say(as_json)
+    write = {"csv": write_log, "tencentgr": write_tencentgr}[
+        one_of("--format", form, ["csv", "tencentgr"])
+    ]
+    shop = replace(WORLDS[one_of("WORLD", world, [*WORLDS])], seed=seed)
+    if users:
+        shop = replace(shop, users=integer("--users", users))
+    refuse_taken(out)
+    rows = write(shop, out)
+    say.line(f"written: {out}, {rows:,} events of {shop.users:,} people, {shop.items:,} items")
+    say.line(f"next: polyrec data import {out} OUT")
+    say.result({"world": world, "format": form, "out": str(out), "events": rows})
+
+
 @app.command("check")
 @reads(filters=False)
 def check_log(path: Log, as_json: AsJson = False, *, flags: Flags) -> None:

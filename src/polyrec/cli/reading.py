@@ -55,6 +55,7 @@ SWITCHES = {
     "no_header": ("--no-header", "the first line is data already"),
     "keep_null_keys": ("--keep-null-keys", 'keys "nan", "null" and "None" are real'),
     "key_int": ("--key-int", 'keys like "123.0" are integers'),
+    "ignore_unknown": ("--ignore-unknown", "drop features of unknown id (tencentgr)"),
 }
 FILTERS = {
     "kinds": ("--kinds", "only events of these kinds, comma-separated"),
@@ -116,7 +117,7 @@ def options(flags: Flags) -> ReadOptions:
     missing = flags["time_missing"]
     plain["time_missing"] = number("--time-missing", missing) if missing else None
     plain["mem"] = size(flags["mem"]) if flags["mem"] else 0
-    switches = {name: flags[name] for name in ("keep_null_keys", "key_int")}
+    switches = {name: flags[name] for name in ("keep_null_keys", "key_int", "ignore_unknown")}
     return ReadOptions(**plain, **switches, header=not flags["no_header"])
 
 

@@ -52,6 +52,9 @@ class Retail:
     draw: Literal["independent", "even"] = (
         "independent"  # "even" keeps every item's count within a few of its expectation
     )
+    features: Literal["telling", "noise"] = (
+        "telling"  # "noise": what is shown of an item is another one's, and tells nothing
+    )
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -62,6 +65,8 @@ class Retail:
             raise ValueError(f"retail kinds={self.kinds}: choose from {', '.join(KINDS)}")
         if self.draw not in ("independent", "even"):
             raise ValueError(f"retail draw={self.draw!r}: choose independent or even")
+        if self.features not in ("telling", "noise"):
+            raise ValueError(f"retail features={self.features!r}: choose telling or noise")
 
 
 def _check_sizes(world: Retail) -> None:
@@ -115,6 +120,11 @@ def null(world: Retail) -> Retail:
     return replace(world, interests_low=1, interests_high=1)
 
 
+def noisy(world: Retail) -> Retail:
+    """The same shop, its items described by one another's features: nothing to learn from them."""
+    return replace(world, features="noise")
+
+
 DEFAULT = Retail()
 
 # Small enough that several models train on two cores in about two minutes. A category holds 20
@@ -123,6 +133,10 @@ DEFAULT = Retail()
 DEMO = Retail(users=5_000, items=2_400, categories=120, events=26.0, fresh=0.0, kinds=("click",))
 
 TINY = Retail(users=300, items=160, categories=8, events=16.0, brands=12, dim=8)
+
+# A fifth of the shelf arrives in the last quarter of the log, so that a model that knows items by
+# their ids alone must fail on much of what is asked at the end, where features tell the category.
+FRESH = Retail(users=5_000, items=2_400, categories=120, fresh=0.2, fresh_days=15, kinds=("click",))
 
 # The controlled experiment on the read-out: 4,000 items in 80 clusters, 3 clusters a person,
 # 8,000 people to train on and 1,000 each for validation and test (a split by user, 8:1:1).

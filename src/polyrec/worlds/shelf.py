@@ -47,6 +47,7 @@ class Shelf:
     name: I64  # [n], the number in the external key, 1..n
     cold: NDArray[np.bool_]  # [n], without any event
     fresh: NDArray[np.bool_]  # [n], with events in era 1 only
+    shown: I64  # [n], the item whose price, brand, category and content a customer is shown
 
     @classmethod
     def stocked(cls, world: Retail) -> Shelf:
@@ -80,6 +81,7 @@ class Shelf:
             name=rng.permutation(world.items).astype(np.int64) + 1,
             cold=cold,
             fresh=fresh,
+            shown=_shown(world),
         )
 
     def take(self, category: I32, u: F64, era: I64) -> I64:
@@ -90,6 +92,13 @@ class Shelf:
             rows = era == one
             place[rows] = np.searchsorted(self.taken[one], x[rows], side="right")
         return self.order[place]
+
+
+def _shown(world: Retail) -> I64:
+    """[n]: each item itself, or (features="noise") another one at random."""
+    if world.features == "noise":
+        return generator(world, "shown").permutation(world.items).astype(np.int64)
+    return np.arange(world.items, dtype=np.int64)
 
 
 def _late(

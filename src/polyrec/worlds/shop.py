@@ -82,13 +82,14 @@ def _actors(keys: pa.Array, everyone: People) -> tables.Table:
 
 def _targets(keys: pa.Array, shelf: Shelf) -> tables.Table:
     """What is known of items."""
+    at = shelf.shown
     return tables.build(
         keys,
         {
-            "category": tables.Sparse.of(_named("c", shelf.category)),
-            "brand": tables.Sparse.of(_named("b", shelf.brand)),
-            "price": tables.Dense.of(shelf.price),
-            "content": tables.Dense.of(shelf.content),
+            "category": tables.Sparse.of(_named("c", shelf.category[at])),
+            "brand": tables.Sparse.of(_named("b", shelf.brand[at])),
+            "price": tables.Dense.of(shelf.price[at]),
+            "content": tables.Dense.of(shelf.content[at]),
         },
     )
 

@@ -18,6 +18,7 @@ from polyrec.data.readers.formats.delimited import delimited
 from polyrec.data.readers.formats.frames import frame, is_frame, parquet
 from polyrec.data.readers.formats.lists import lightgcn, sequences
 from polyrec.data.readers.formats.movielens import movielens
+from polyrec.data.readers.formats.tencentgr import tencentgr
 from polyrec.data.readers.options import ReadOptions
 from polyrec.data.readers.recognise import missing, recognise
 from polyrec.data.readers.rows import joined
@@ -41,6 +42,7 @@ READERS: dict[str, Reader] = {
     "comirec": triples,
     "reviews": reviews,
     "taobao": taobao,
+    "tencentgr": tencentgr,
 }
 
 WHOLE = {"delimited": delimited, "parquet": parquet, "atomic": atomic, "reviews": reviews}

@@ -53,6 +53,7 @@ class ReadOptions:
     bad_rows: str = ""  # "skip:N" or "skip:0.1%": how many bad rows may be left out
     keep_null_keys: bool = False  # "nan", "null" and "None" are real keys
     key_int: bool = False  # keys like "123.0" are read as integers
+    ignore_unknown: bool = False  # features of ids that a format does not name are dropped
     keep: Literal["", "first", "last"] = ""  # which of two table rows with the same key
     accept: tuple[str, ...] = ()  # findings that do not stop the import: "D8"
     order: Order = "auto"  # of the vocabularies

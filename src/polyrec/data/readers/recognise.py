@@ -10,6 +10,7 @@ from polyrec.data.readers.formats.atomic import SUFFIXES, beside
 from polyrec.data.readers.formats.comirec import TRIPLE, triple_files
 from polyrec.data.readers.formats.lists import part_files
 from polyrec.data.readers.formats.movielens import is_movielens
+from polyrec.data.readers.formats.tencentgr import is_tencentgr
 from polyrec.data.readers.text.content import HEAD, empty, head, refuse_binary
 
 FRAMES = (b"PAR1", b"ARROW1", b"FEA1")
@@ -62,12 +63,14 @@ def _folder(path: Path) -> str:
         return "lightgcn"
     if len(triple_files(path)) == 3:
         return "comirec"
+    if is_tencentgr(path):
+        return "tencentgr"
     told = ", ".join(files[:8]) + (f" and {len(files) - 8} more" if len(files) > 8 else "")
     raise fault(
         str(path),
         f"is a folder of no known layout ({told or 'no files'})",
         "known: NAME.inter; u.data, ratings.dat or ratings.csv; train.txt and test.txt; "
-        "NAME_train.txt, NAME_valid.txt, NAME_test.txt",
+        "NAME_train.txt, NAME_valid.txt, NAME_test.txt; seq.jsonl",
         "name one file in it",
     )
 
@@ -98,6 +101,8 @@ def _text(path: Path, first: bytes) -> str:
         return "movielens"
     if not lines:  # damaged or blank: the reader says which
         return "delimited"
+    if is_tencentgr(path) or re.match(rb"\[\s*\[", lines[0]):
+        return "tencentgr"
     if re.match(rb"\[\s*(\{|$)", lines[0]):
         raise fault(
             f"{path.name}:1",

@@ -165,16 +165,19 @@ def unpacked(path: Path, magic: bytes) -> AbstractContextManager[Any]:
     return path.open("rb")
 
 
-def _blocks(path: Path, options: ReadOptions) -> Iterator[bytes]:
+def stream(path: Path) -> Iterator[bytes]:
+    """The decompressed bytes of a file, a block at a time: for readers that never hold it whole.
+
+    Raises:
+        ValueError: the archive is damaged.
+    """
     with path.open("rb") as file:
         magic = file.read(8)
-    done, rows = 0, 0
+    rows = 0
     try:
-        with unpacked(path, magic) as stream:
-            while block := _read(stream):
-                done += len(block)
+        with unpacked(path, magic) as source:
+            while block := _read(source):
                 rows += block.count(b"\n")
-                within(options, 3 * done, path.name)
                 yield block
     except (EOFError, OSError, zlib.error, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -188,8 +191,16 @@ def _blocks(path: Path, options: ReadOptions) -> Iterator[bytes]:
         ) from error
 
 
-def _read(stream: IO[bytes]) -> bytes:
-    return stream.read(BLOCK)
+def _blocks(path: Path, options: ReadOptions) -> Iterator[bytes]:
+    done = 0
+    for block in stream(path):
+        done += len(block)
+        within(options, 3 * done, path.name)
+        yield block
+
+
+def _read(source: IO[bytes]) -> bytes:
+    return source.read(BLOCK)
 
 
 def _clean(name: str, raw: bytes, options: ReadOptions) -> tuple[bytes, tuple[str, ...]]:
