@@ -12,8 +12,18 @@ from tests.experiment.orders import TINY, read, say
 from polyrec.recipes import RECIPES, compose, reasons, recipe
 
 # Settings that make a variant small enough for a test; what the variant is about stays.
-SMALL = {"comirec": (*TINY, "max_steps=1", "eval_every=1", "k=20", "select_by=recall@20")}
-OWN = {"sa_b1024": ("negatives=uniform",)}  # 1,024 rows ask for more unique ones than there are
+SMALL = {
+    "comirec": (*TINY, "max_steps=1", "eval_every=1", "k=20", "select_by=recall@20"),
+    "sequence": ("world=retail_tiny", "dim=8", "batch=512", "epochs=1", "k=20"),
+}
+OWN = {
+    "sa_b1024": ("negatives=uniform",),  # 1,024 rows ask for more unique ones than there are
+    "sasrec_ss3000": ("count=100",),
+    "gsasrec": ("count=100",),  # fewer than the tiny shop's items
+    "codes": ("code_size=8",),
+    "codes_task": ("code_size=8",),
+    "codes_vae": ("code_size=8", "code_epochs=1"),
+}
 
 
 def variants() -> list[tuple[str, str]]:

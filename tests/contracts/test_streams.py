@@ -47,7 +47,10 @@ def content(batch: Any) -> list[tuple[int, ...]]:
     if batch.requests.asked is not None:
         lengths = batch.requests.history.lengths.tolist()
         answers = (tuple(part.tolist()) for part in batch.positives.split(lengths))
-        return [(a, *h, *p) for a, h, p in zip(batch.requests.actor.tolist(), padded, answers)]
+        return [
+            (a, *h, *p)
+            for a, h, p in zip(batch.requests.actor.tolist(), padded, answers, strict=True)
+        ]
     rows = zip(batch.requests.actor.tolist(), batch.positives.tolist(), padded, strict=True)
     return [(actor, target, *history) for actor, target, history in rows]
 

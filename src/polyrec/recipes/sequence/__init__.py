@@ -39,32 +39,40 @@ from polyrec.train import (
 from polyrec.train.objective.codes import WithCodes
 from polyrec.types import Objective, Recommender, Sampler
 
-SMALL = {"dim": 256, "blocks": 1, "patience": 50, "epochs": 200}  # eSASRec's, on small Amazon logs
+LONG = {"epochs": 200, "patience": 50}
+PUBLISHED = {"similarity": "dot", "negatives": "uniform", "draw_from": "all"}
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "default": {},
     "popular": {"model": "popular"},
     "item_knn": {"model": "item_knn"},
     "ease": {"model": "ease"},
-    "default": {},
+    # The loss alone makes the difference between these.
     "sasrec_original": {
-        "norm": "original", "similarity": "dot", "loss": "bce", "negatives": "uniform",
-        "count": 1, "share": "row", "reject_seen": True,
+        **PUBLISHED, "norm": "original", "loss": "bce", "count": 1, "share": "row",
+        "reject_seen": True,
     },
+    "sasrec_bce": {**PUBLISHED, "loss": "bce", "count": 1, "share": "row"},
     "sasrec_ce": {"similarity": "dot", "negatives": "all"},
-    "sasrec_ss3000": {
-        "similarity": "dot", "negatives": "uniform", "count": 3_000, "share": "sequence",
-    },
-    "gsasrec": {
-        "similarity": "dot", "loss": "gbce", "negatives": "uniform", "count": 256,
-        "share": "sequence",
-    },
-    "esasrec": {
-        "model": "ligr", "similarity": "dot", "negatives": "uniform", "count": 3_000,
-    },
+    "sasrec_ss3000": {**PUBLISHED, "count": 3_000, "share": "sequence"},
+    "gsasrec": {**PUBLISHED, "loss": "gbce", "count": 256, "share": "sequence"},
+    # eSASRec's settings for the small Amazon logs, with plain and with gated blocks.
+    "sasrec_small": {**PUBLISHED, "blocks": 1, "count": 256, "share": "row", **LONG},
+    "esasrec": {**PUBLISHED, "model": "ligr", "blocks": 1, "count": 256, "share": "row", **LONG},
     "hstu": {"model": "hstu"},
     "gru4rec": {"model": "gru", "blocks": 1},
-    "e_conservative": {
-        "similarity": "dot", "loss": "bce", "negatives": "uniform", "count": 1, "share": "row",
+    # A public advertising competition's baseline: features through one layer, BCE, 1 negative.
+    "baseline": {
+        "norm": "original", "dim": 32, "blocks": 1, "length": 101, "similarity": "dot",
+        "loss": "bce", "negatives": "uniform", "draw_from": "all", "count": 1, "share": "row",
+        "reject_seen": True, "features": "all", "user_features": "all", "combine": "concat",
+        "activation": "relu", "bags": "sum",
     },
+    "e_conservative": {**PUBLISHED, "loss": "bce", "count": 1, "share": "row"},
+    "features": {"features": "all"},
+    "features_only": {"features": "all", "ids": "without"},
+    "codes": {"codes": "features"},
+    "codes_task": {"codes": "auxiliary"},
+    "codes_vae": {"codes": "features", "quantizer": "rq_vae"},
 }  # fmt: skip
 
 DEFAULT = "default"

@@ -90,7 +90,7 @@ def _drawn(config: Config, split: Split, stream: Sequences) -> Sampler:
 
 def _of_count(config: Config, split: Split, stream: Sequences, count: int) -> Sampler:
     items, counts, mask = split.facts.items, split.facts.counts, config.reject_seen
-    uniform = Uniform(items, count, share=config.share, mask_history=mask)
+    uniform = _uniform(config, split, count)
     match config.negatives:
         case "log_uniform":
             return LogUniform(items, counts, count, share=config.share, mask_history=mask)
@@ -100,6 +100,14 @@ def _of_count(config: Config, split: Split, stream: Sequences, count: int) -> Sa
             return Mixed((uniform, _in_batch(config, split, stream)))
         case _:
             return uniform
+
+
+def _uniform(config: Config, split: Split, count: int) -> Uniform | Popular:
+    """Every item alike, or every one that train has seen."""
+    items, counts, mask = split.facts.items, split.facts.counts, config.reject_seen
+    if config.draw_from == "all":
+        return Uniform(items, count, share=config.share, mask_history=mask)
+    return Popular(items, counts, count, 0.0, config.share, mask)
 
 
 def _in_batch(config: Config, split: Split, stream: Sequences) -> InBatch:
@@ -114,7 +122,7 @@ def _with_hard(config: Config, split: Split, cache: HardCache) -> Sampler:
     if config.negatives == "hard":
         return hard
     others = (
-        Uniform(items, count, share=config.share, mask_history=config.reject_seen),
+        _uniform(config, split, count),
         Popular(items, counts, count, config.popular_alpha, config.share, config.reject_seen),
     )
     rest = 1 - config.hard - config.random

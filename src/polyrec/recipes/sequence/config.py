@@ -26,8 +26,15 @@ class Config:
     # what is learnt from
     data: str = setting("", "path or catalogue name; empty: the simulated shop")
     world: Literal[
-        "retail", "retail_null", "retail_demo", "retail_demo_null", "retail_readout", "retail_tiny"
-    ] = setting("retail_demo", "simulated shop when there is no data")
+        "retail",
+        "retail_null",
+        "retail_demo",
+        "retail_demo_null",
+        "retail_readout",
+        "retail_tiny",
+        "retail_fresh",
+        "retail_fresh_noise",
+    ] = setting("retail_demo", "simulated shop when there is no data; fresh: many new items")
     kinds: str = setting("", "events that count, comma-separated; empty: all kinds there are")
     positives: str = setting("", "a rule such as rating>=4; empty: all events, as published")
     dedup: Literal["all", "first", "last", "consecutive", "exact"] = setting(
@@ -112,6 +119,9 @@ class Config:
     margin: float = setting(0.3, "margin: width; cosine's scores span 2 / temperature", above=0)
     negatives: Negative = setting(
         "uniform_in_batch", "shared uniform ones beside the batch's own, one log Q for both"
+    )
+    draw_from: Literal["seen", "all"] = setting(
+        "seen", "uniform: items that train never saw are no negatives, or they learn to rank last"
     )
     count: int = setting(1_280, "drawn for each set, beside those of the batch", least=1)
     count_last: int = setting(0, "count grows to this over the epochs; 0: it stays", least=0)

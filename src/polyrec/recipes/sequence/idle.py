@@ -10,6 +10,7 @@ from polyrec.recipes.sequence.config import Config
 from polyrec.recipes.sequence.sides import AS_TASK
 
 Rules = Mapping[str, tuple[bool, str]]  # setting -> whether it is unread, and what would read it
+EVEN = ("uniform", "uniform_in_batch", "mixed", "curriculum")  # negatives with a uniform part
 UNDRAWN = ("in_batch", "all")  # negatives that have no number of their own
 
 
@@ -79,6 +80,7 @@ def _negatives(config: Config) -> Rules:
     return {
         "negatives": (scalable, "another loss"),
         "count": (not drawn, "other negatives"),
+        "draw_from": (config.negatives not in EVEN or scalable, "negatives=uniform, mixed, ..."),
         "share": (not drawn, "other negatives"),
         "count_last": (not drawn or config.negatives == "hard", "other negatives"),
         "reject_seen": (scalable or config.negatives == "all", "other negatives"),
