@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from polyrec.data import AllCuts, Dataset, Log, RandomCut, Source, build
+from polyrec.data import (
+    AllCuts,
+    Dataset,
+    Log,
+    RandomCut,
+    Source,
+    after_last,
+    build,
+    known_targets,
+)
 
 
 def log_of(*lengths: int) -> Dataset:
@@ -101,3 +110,21 @@ def test_all_events_are_covered_in_time() -> None:
     share = [np.unpackbits(stream.coverage(0, s), count=49).mean() for s in (2, 20, 1_000)]
     assert share == sorted(share)
     assert share[-1] == 1
+
+
+def test_every_actor_asks_after_its_last_event_in_blocks() -> None:
+    events = log_of(2, 5, 1, 4).events
+    blocks = list(after_last(events, history=3, at_once=3))
+    assert [len(actor) for actor, _ in blocks] == [3, 1]
+    for actor, asked in blocks:
+        assert torch.equal(asked.actor, actor)
+        for row, one in enumerate(actor.tolist()):
+            own = events.target[events.start[one] : events.start[one + 1]][-3:]
+            assert asked.history.select(torch.tensor([row])).values.tolist() == own.tolist()
+
+
+def test_what_an_actor_knows_is_all_its_targets() -> None:
+    events = log_of(2, 5).events
+    lists = known_targets(events)
+    assert lists.lengths.tolist() == [0, 2, 5]
+    assert lists.values.tolist() == events.target.tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyrec.data.batches import Labels, Pairs
+from polyrec.data.batches import Labels, Pairs, after_last, known_targets
 from polyrec.data.events import Count, Dataset, Events, Log, Sizes, Source, build
 from polyrec.data.facts import Facts
 from polyrec.data.filters import Filters
@@ -52,8 +52,10 @@ __all__ = [
     "SplitConfig",
     "Table",
     "Vocab",
+    "after_last",
     "build",
     "folds",
+    "known_targets",
     "load",
     "load_split",
     "read",

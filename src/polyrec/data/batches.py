@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,33 @@ def requests(events: Events, at: Stretch, columns: Sequence[str] = ()) -> Reques
         time=None if at.asked is None else torch.from_numpy(at.asked),
         aligned={name: torch.from_numpy(column(events, name)[where]) for name in columns},
     )
+
+
+def after_last(
+    events: Events, history: int, at_once: int = 1024, columns: Sequence[str] = ()
+) -> Iterator[tuple[Tensor, Requests]]:
+    """Every actor of a log and its question after the last event, in blocks: what caches ask.
+
+    Arguments:
+        history: events of a request at most, the latest ones.
+    """
+    actors = np.flatnonzero(np.diff(events.start))
+    for first in range(0, len(actors), at_once):
+        some = actors[first : first + at_once]
+        stop = events.start[some + 1]
+        at = Stretch(
+            actor=some,
+            first=np.maximum(events.start[some], stop - history),
+            stop=stop,
+            asked=events.time[stop - 1] if events.clock else None,
+        )
+        yield torch.from_numpy(some), requests(events, at, columns)
+
+
+def known_targets(events: Events) -> Ragged:
+    """[actors + 1]: all targets of each actor, row 0 those of nobody: what masks leave out."""
+    target = torch.from_numpy(events.target.astype(np.int64))
+    return Ragged(target, torch.from_numpy(events.start.astype(np.int64)))
 
 
 def column(events: Events, name: str) -> NDArray[Any]:

@@ -43,12 +43,12 @@ class _LogSumExp(torch.autograd.Function):
         share_BN, result = torch.empty_like(x), x.new_zeros(len(x))
         shift, all_valid = shift.to(x.dtype).expand_as(x), _all(valid)
         valid = valid.expand_as(x)
-        rows = max(1, _BLOCK // max(1, x.shape[1]))
+        rows = max(1, _block() // max(1, x.shape[1]))
         for start in range(0, len(x), rows) if x.numel() else ():
             at = slice(start, start + rows)
             z_BN = (x[at] if scale == 1 else x[at] * scale) - shift[at]
             if not all_valid:
-                z_BN.masked_fill_(~valid[at], -torch.inf)
+                z_BN = torch.where(valid[at], z_BN, -torch.inf)
             torch.softmax(z_BN, 1, out=share_BN[at])
             result[at] = z_BN.amax(1) - share_BN[at].amax(1).log_()
         if not all_valid:
@@ -64,6 +64,12 @@ class _LogSumExp(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (share_BN,) = ctx.saved_tensors
         return share_BN * (ctx.scale * grad)[:, None], None, None, None
+
+
+def _block() -> int:
+    """Numbers of a block: threads that wait for each other cost more than a larger block."""
+    threads = torch.get_num_threads()
+    return _BLOCK if threads == 1 else 4 * threads * _BLOCK
 
 
 def _all(valid: Tensor) -> bool:
