@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from polyrec import losses
-from polyrec.data import Events, Sequences, Split
-from polyrec.data.batches import Stretch, requests
+from polyrec.data import Sequences, Split, after_last, known_targets
 from polyrec.negatives import (
     CURRICULUM,
     All,
@@ -31,10 +28,9 @@ from polyrec.negatives import (
 )
 from polyrec.recipes.sequence.config import Config
 from polyrec.train import Constant, Epochs, Hook, Linear, Piecewise, Rounded, hard_hook
-from polyrec.types import Ragged, RankingLoss, Requests, Retriever, Sampler, Schedule
+from polyrec.types import RankingLoss, Retriever, Sampler, Schedule
 
 HARD = ("hard", "mixed", "curriculum")  # negatives that the current model is searched for
-AT_ONCE = 1_024  # people searched at a time
 
 
 @dataclass(frozen=True)
@@ -64,14 +60,14 @@ def against(config: Config, split: Split, stream: Sequences, model: nn.Module) -
     hooks: tuple[Hook, ...] = ()
     if config.negatives in HARD:
         cache = _cache(config, split)
-        search = partial(_everybody, split.train, config.length, stream.columns)
+        search = partial(after_last, split.train, config.length, columns=stream.columns)
         keeps = {"hard": cache}
         hooks = (hard_hook(cache, cast(Retriever, model), search, Epochs(config.hard_every)),)
         sampler = _with_hard(config, split, cache)
     else:
         sampler = _drawn(config, split, stream)
     if config.reject_known:
-        sampler = MaskKnown(sampler, _known(split.train))
+        sampler = MaskKnown(sampler, known_targets(split.train))
     return Against(sampler, keeps, hooks)
 
 
@@ -142,27 +138,8 @@ def _count(config: Config) -> Schedule[int]:
 
 def _cache(config: Config, split: Split) -> HardCache:
     window = (config.hard_first, config.hard_last)
-    known = _known(split.train)
+    known = known_targets(split.train)
     return HardCache(split.facts.items, known, window, config.hard_query, config.memory_mb)
-
-
-def _known(events: Events) -> Ragged:
-    """[A + 1]: what each person chooses in train."""
-    target = torch.from_numpy(events.target.astype(np.int64))
-    return Ragged(target, torch.from_numpy(np.asarray(events.start, np.int64)))
-
-
-def _everybody(
-    events: Events, length: int, columns: tuple[str, ...]
-) -> Iterator[tuple[Tensor, Requests]]:
-    """Everybody with events, asked after the last of them."""
-    users = np.flatnonzero(events.lengths > 0)
-    for first in range(0, len(users), AT_ONCE):
-        some = users[first : first + AT_ONCE]
-        stop = events.start[some + 1]
-        begin = np.maximum(events.start[some], stop - length)
-        asked = events.time[stop - 1] if events.clock else None
-        yield torch.from_numpy(some), requests(events, Stretch(some, begin, stop, asked), columns)
 
 
 __all__ = ["HARD", "Against", "against", "loss"]
