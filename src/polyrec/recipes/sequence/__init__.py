@@ -141,12 +141,12 @@ def plan(config: Config, split: Split, model: nn.Module) -> Plan:
 
 def _objective(config: Config, split: Split, sampler: Sampler) -> Objective:
     """Ranking, and the codes of the next item beside it where they are a task."""
-    items = split.facts.items
-    rank: Objective = Rank(
-        loss(config, items), sampler, PICKS["first"], "next", parts.Later(split.train)
-    )
+    items, pick = split.facts.items, PICKS["first"]
+    rank: Objective
     if config.loss == "scalable":
-        rank = Scalable(items, pick=PICKS["first"], name="next")
+        rank = Scalable(items, pick=pick, name="next")
+    else:
+        rank = Rank(loss(config, items), sampler, pick, "next", parts.Later(split.train))
     if config.codes not in sides.AS_TASK:
         return rank
     weight = WarmUp(config.code_warm_up, Constant(config.code_weight))

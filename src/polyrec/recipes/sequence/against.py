@@ -28,7 +28,7 @@ from polyrec.negatives import (
 )
 from polyrec.recipes.sequence.config import Config
 from polyrec.train import Constant, Epochs, Hook, Linear, Piecewise, Rounded, hard_hook
-from polyrec.types import RankingLoss, Retriever, Sampler, Schedule
+from polyrec.types import Progress, RankingLoss, Retriever, Sampler, Schedule
 
 HARD = ("hard", "mixed", "curriculum")  # negatives that the current model is searched for
 
@@ -128,7 +128,9 @@ def _with_hard(config: Config, split: Split, cache: HardCache) -> Sampler:
         phases = [CURRICULUM[name] for name in ("easy", "medium", "hard")]
         ratios = Piecewise([(place * config.phase, one) for place, one in enumerate(phases)])
     number = _count(config) if config.count_last else count
-    return Curriculum((hard, *others), ratios, number, config.hard_correction)
+    mixture = Curriculum((hard, *others), ratios, number, config.hard_correction)
+    mixture.at(Progress())  # ratios that are none are refused before anything is learnt
+    return mixture
 
 
 def _count(config: Config) -> Schedule[int]:

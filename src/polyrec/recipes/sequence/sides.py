@@ -47,6 +47,8 @@ def code_stages(config: Config, split: Split, model: nn.Module) -> list[Solve | 
     if config.codes == "none":
         return []
     vectors = partial(_vectors, config, split)
+    if config.code_source != "log":
+        vectors()  # refused before anything is learnt
     if config.quantizer == "rq_kmeans":
         return [Solve("codes", SolveCodes(model, vectors, partial(_kmeans, config)))]
     vae = cast(RQVAE, model.get_submodule("quantizer"))
