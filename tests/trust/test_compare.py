@@ -269,3 +269,11 @@ def test_the_difference_is_told_in_one_line():
     text = str(compare([judged(x + 0.05)], [judged(x + draw.normal(0, 0.1, 400))], "recall@10"))
     assert text.startswith("recall@10: ")
     assert "better" in text
+
+
+def test_a_slice_compares_its_own_requests_alone() -> None:
+    x = np.random.default_rng(2).random(200)
+    better = x + np.where(np.arange(200) < 50, 0.3, 0.0)
+    found = compare([judged(better)], [judged(x)], "recall@10", among=torch.arange(50))
+    assert found.units == 50
+    assert found.difference == pytest.approx(0.3)

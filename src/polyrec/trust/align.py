@@ -60,8 +60,12 @@ def align(
     b: Sequence[Judged],
     metric: str,
     requests: Literal["same", "intersect"] = "same",
+    among: Tensor | None = None,
 ) -> Table:
     """Per-request values of both sides, summed within people where one asks twice.
+
+    Args:
+        among: keys of the only requests that count: a slice. None = all.
 
     Raises:
         ValueError: the reports hold different requests and `requests` is "same".
@@ -73,6 +77,8 @@ def align(
     common = torch.unique(keys[0])
     for key in keys[1:]:
         common = common[torch.isin(common, key)]
+    if among is not None:
+        common = common[torch.isin(common, among)]
     if not len(common):
         raise ValueError("compare: the reports share no request; judge both on one part")
     rows = [_places(key, common) for key in keys]

@@ -84,10 +84,12 @@ def compare(
     *,
     margin: float | None = None,
     requests: Literal["same", "intersect"] = "same",
+    among: Tensor | None = None,
 ) -> Comparison:
     """The paired difference of two recipes, one report a seed.
 
     Args:
+        among: keys of the only requests that count, a slice; for metrics kept per request.
         margin: differences within it, decided before the run, count as equivalent.
         requests: "intersect" compares the requests that all reports hold.
 
@@ -97,7 +99,7 @@ def compare(
     """
     check(a, b, metric)
     if metric in a[0].per_request:
-        table = align(a, b, metric, requests)
+        table = align(a, b, metric, requests, among)
         pooled = a[0].values[metric].passport.averaging not in ("request", "row")
         influence = pooled or metric == "auc"
         got = _paired(table, metric, influence)
