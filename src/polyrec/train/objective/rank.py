@@ -96,18 +96,18 @@ class Rank:
     ) -> tuple[Scores, Encoded, Negatives]:
         retriever = cast(Retriever, model)
         negatives = self.negatives.sample(batch, progress)
-        encoded, target, drawn = _looked_up(retriever, batch, negatives.draws)
+        draws = _as_one(negatives.draws)
+        encoded, target, drawn = _looked_up(retriever, batch, draws)
         query = answering(retriever, encoded.queries, target, self.pick)
         met = [
-            _meet(retriever, query, draw, items)
-            for draw, items in zip(negatives.draws, drawn, strict=True)
+            _meet(retriever, query, draw, items) for draw, items in zip(draws, drawn, strict=True)
         ]
         scores = Scores(
             pos=retriever.similarity(query[:, None], target[:, None])[:, 0, 0],
             neg=met[0] if len(met) == 1 else torch.cat(met, 1),
             pos_log_q=negatives.pos_log_q,
-            neg_log_q=_side_by_side([_of_rows(draw) for draw in negatives.draws], met),
-            valid=_side_by_side([draw.valid for draw in negatives.draws], met),
+            neg_log_q=_side_by_side([_of_rows(draw) for draw in draws], met),
+            valid=_side_by_side([draw.valid for draw in draws], met),
             weight=batch.weight,
         )
         return scores, encoded, negatives
@@ -135,6 +135,21 @@ class Rank:
         blank = torch.zeros_like(scores.pos), torch.zeros_like(scores.neg)
         with torch.no_grad():
             return self.loss(replace(scores, pos=blank[0], neg=blank[1]))
+
+
+def _as_one(draws: Sequence[Draw]) -> Sequence[Draw]:
+    """Several sets that the whole batch shares, side by side as one: one product for all."""
+    if len(draws) == 1 or any(len(draw.ids) > 1 or _a_row_each(draw.log_q) for draw in draws):
+        return draws
+    log_q = [draw.log_q.expand(1, draw.ids.shape[1]) for draw in draws]
+    rows = len(draws[0].row)
+    valid = [draw.valid.expand(rows, draw.ids.shape[1]) for draw in draws]
+    ids = torch.cat([draw.ids for draw in draws], 1)
+    return [Draw(ids, draws[0].row, torch.cat(log_q, 1), torch.cat(valid, 1))]
+
+
+def _a_row_each(log_q: Tensor) -> bool:
+    return log_q.ndim == 2 and len(log_q) > 1
 
 
 def answering(model: Retriever, queries: Tensor, target: Tensor, pick: Pick) -> Tensor:
