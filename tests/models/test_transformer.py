@@ -97,8 +97,8 @@ def test_padding_is_a_small_part_of_what_attention_reads():
     rows = [rng.integers(1, 31, n).tolist() for n in 3 + rng.geometric(0.2, 128).clip(max=47)]
     layout = lay(asking(rows), 50, CPU)
     padded = sum(group.at.numel() for group in layout.groups)
-    assert padded < 1.2 * len(layout.ids)
-    assert padded < 0.3 * 128 * 50
+    assert padded < 1.5 * len(layout.ids)
+    assert padded < 0.35 * 128 * 50
     assert len(layout.groups) <= 12
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from polyrec.nn import Dot, Init, ItemTable
 from polyrec.nn.attention import GatedBlock, HSTUBlock, Norm, SASRecBlock, Turning
+from polyrec.nn.dropout import Dropout
 from polyrec.nn.features import precomputed
 from polyrec.nn.features.lookup import Vectors
 from polyrec.nn.recurrent import Recurrent
@@ -113,7 +114,7 @@ class SequenceRetriever(nn.Module, ABC):
         learned = reading.places in ("last", "first")
         self.place = nn.Parameter(torch.randn(reading.length, dim) * 0.02) if learned else None
         self.blocks = nn.ModuleList(self._block(dim, reading) for _ in range(reading.blocks))
-        self.drop, self.norm = nn.Dropout(reading.dropout), nn.LayerNorm(dim, eps=1e-8)
+        self.drop, self.norm = Dropout(reading.dropout), nn.LayerNorm(dim, eps=1e-8)
         self.add_module("similarity", Dot() if similarity is None else similarity)
 
     @abstractmethod

@@ -90,7 +90,7 @@ def _places(ids: Tensor, row: Tensor, owner: Tensor, wanted: Tensor) -> tuple[Te
         ids = ids + torch.arange(sets)[:, None] * stride
         wanted = wanted + row[owner] * stride
     keys, order = ids.flatten().sort()
-    first = torch.searchsorted(keys, wanted)
+    first = torch.searchsorted(keys, wanted.contiguous())
     hit = (keys[first.clamp(max=keys.numel() - 1)] == wanted).nonzero().squeeze(1)
     first, owner = first[hit], owner[hit]
     times = torch.searchsorted(keys, wanted[hit], right=True) - first

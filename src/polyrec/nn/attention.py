@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from polyrec.nn.dropout import Dropout
 from polyrec.nn.sequences import Layout
 
 Norm = Literal["pre", "original"]
@@ -73,9 +74,9 @@ class SASRecBlock(nn.Module):
         self.before, self.between = nn.LayerNorm(dim, eps=1e-8), nn.LayerNorm(dim, eps=1e-8)
         self.attention = Attention(dim, heads, dropout, places)
         self.feed = nn.Sequential(
-            nn.Linear(dim, dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(dim, dim)
+            nn.Linear(dim, dim), nn.ReLU(), Dropout(dropout), nn.Linear(dim, dim)
         )
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """[E, D] -> [E, D]."""
@@ -105,7 +106,7 @@ class GatedBlock(nn.Module):
             nn.Linear(dim, 8 * dim, bias=False),
             nn.Linear(4 * dim, dim, bias=False),
         )
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """[E, D] -> [E, D]."""
@@ -134,7 +135,7 @@ class HSTUBlock(nn.Module):
         self.mix, self.out = nn.Linear(dim, 4 * dim), nn.Linear(dim, dim)
         self.place_bias = nn.Parameter(torch.zeros(heads, length))
         self.gap_bias = nn.Parameter(torch.zeros(heads, GAPS))
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """[E, D] -> [E, D]."""

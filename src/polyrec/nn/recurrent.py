@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from polyrec.nn.dropout import Dropout
 from polyrec.nn.sequences import Layout
 
 
@@ -21,7 +22,7 @@ class Recurrent(nn.Module):
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
         self.cell, self.out = nn.GRU(dim, dim), nn.Linear(dim, dim)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """[E, D] -> [E, D]."""

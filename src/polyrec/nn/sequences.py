@@ -20,7 +20,7 @@ from torch import Tensor
 from polyrec.nn.packed import bounds
 from polyrec.types import NOTHING, Requests
 
-WASTE = 0.75  # a group's shortest row is at least this part of its longest, if long enough to tell
+WASTE = 0.5  # a group's shortest row is at least this part of its longest, if long enough to tell
 SHORT = 4  # rows up to this length share a group
 
 

@@ -197,6 +197,8 @@ def _meet(model: Retriever, query: Tensor, draw: Draw, items: Tensor) -> Tensor:
     if sets == 1:
         return model.similarity(query, items)
     items = items.view(*draw.ids.shape, -1)
+    if torch.equal(draw.row, torch.arange(sets, device=draw.row.device)):  # each row its own
+        return model.similarity(query[:, None], items)[:, 0]
     order = draw.row.argsort(stable=True)
     row = draw.row[order]
     begin = torch.searchsorted(row, torch.arange(sets, device=row.device))

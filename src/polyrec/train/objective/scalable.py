@@ -59,7 +59,7 @@ class Scalable:
         number = max(1, round(self.reach * math.sqrt(len(asks))))
         ids, along, near = self._before(retriever, batch, number, random)
         encoded = retriever(batch.requests, ids)
-        targets = torch.searchsorted(ids, batch.positives).clamp(max=len(ids) - 1)
+        targets = torch.searchsorted(ids, batch.positives.contiguous()).clamp(max=len(ids) - 1)
         states, items = self._sides(retriever, encoded, targets)
         if not bool(torch.isfinite(states).all() & torch.isfinite(items).all()):
             return Losses({self.name: torch.tensor(torch.nan)}, encoded.meet, encoded.extra)
