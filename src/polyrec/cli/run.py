@@ -29,6 +29,9 @@ def run(
     from_stage: Annotated[
         str | None, typer.Option("--from", help="with --resume: a new run from that stage's end")
     ] = None,
+    unjudged: Annotated[
+        bool, typer.Option("--unjudged", help="leave test unread; --resume judges the run later")
+    ] = False,
     threads: Annotated[
         int, typer.Option(min=1, help="of one run; more help only where cores are idle")
     ] = 1,
@@ -48,6 +51,13 @@ def run(
         given: dict[str, object] = {"--variant": variant, "--data": data, "--config": config}
         given |= {"--seeds": seeds != 1, "--out": out != Path("runs")}
         _only_flags(flags, given)
+        if unjudged and (flags or from_stage):
+            raise ValueError(
+                "--unjudged goes on with a run as it is: leave settings and --from out"
+            )
+        if unjudged:
+            say.result({"runs": [str(experiment.resume_training(resume, say))]})
+            return
         outcomes = [experiment.resume(resume, flags, from_stage, say)]
     else:
         if not flags or "=" in flags[0]:
@@ -57,6 +67,9 @@ def run(
         if data is not None:
             flags.append(f"data={data}")
         order = experiment.Order(flags[0], variant, config, tuple(flags[1:]), out)
+        if unjudged:
+            say.result({"runs": [str(path) for path in experiment.train(order, seeds, say)]})
+            return
         outcomes = experiment.run(order, seeds, say)
     say.result(experiment.as_json(outcomes))
 

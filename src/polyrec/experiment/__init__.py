@@ -8,7 +8,7 @@ from typing import Any
 from polyrec.experiment.asking import Verdict, Wish, judge, recommend
 from polyrec.experiment.contrast import Contrast, contrast
 from polyrec.experiment.demonstration import demo
-from polyrec.experiment.running import Order, Outcome, resume, run
+from polyrec.experiment.running import Order, Outcome, resume, resume_training, run, train
 from polyrec.experiment.shelves import (
     explain,
     shelves,
@@ -36,12 +36,14 @@ __all__ = [
     "judge",
     "recommend",
     "resume",
+    "resume_training",
     "run",
     "shelves",
     "show_expected",
     "show_recipe",
     "show_run",
     "to_tensorboard",
+    "train",
 ]
 
 

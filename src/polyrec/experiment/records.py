@@ -19,6 +19,7 @@ from torch import nn
 import polyrec
 from polyrec.data import Split
 from polyrec.recipes import Plan, Sourced, reasons
+from polyrec.run import Run
 from polyrec.train import Solve, Stage, describe
 
 PACKAGES = ("torch", "numpy", "scipy", "polars", "pyarrow", "numba", "faiss-cpu", "safetensors")
@@ -149,6 +150,30 @@ def sizes(split: Split) -> dict[str, Any]:
         "dropped": {"valid": dict(split.valid.dropped), "test": dict(split.test.dropped)},
         "how": dict(split.how),
     }
+
+
+def same_data(told: Mapping[str, Any], split: Split, path: Path) -> None:
+    """The split is the one that the run was trained on.
+
+    Raises:
+        ValueError: it is not; names what differs.
+    """
+    now = sizes(split)
+    keys = ("items", "train_events", "valid_hash", "test_hash", "vocabulary")
+    other = [key for key in keys if told["data"].get(key) != now[key]]
+    if other:
+        raise ValueError(
+            f"{path}: the data are not those of the run ({', '.join(other)} differ: "
+            f"{told['data'][other[0]]} then, {now[other[0]]} now); restore the file, or run anew"
+        )
+
+
+def record_change(run: Run, config: Any, differing: Mapping[str, Any]) -> None:
+    """config.json says which settings a resume changed."""
+    settings = run.read_json("config.json")
+    for key, value in differing.items():
+        settings[key] |= {"value": value, "origin": "resume"}
+    run.write_json("config.json", settings)
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -6,10 +6,10 @@ import dataclasses
 import shlex
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -17,17 +17,16 @@ from polyrec import evaluate, report
 from polyrec.data import Split
 from polyrec.experiment import figures, records
 from polyrec.experiment.figures import Judged, Trained
-from polyrec.experiment.stored import Stored, fresh_model, restore, stored
+from polyrec.experiment.stored import Stored, fresh_model, has_effect, restore, stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.files import writing_folder
 from polyrec.recipes import Plan, Recipe, Sourced, all_read, changed, compose, recipe
 from polyrec.run import Run
-from polyrec.train import Interrupted, NonFiniteError, Options, Stage, Tick, describe, fit
+from polyrec.train import Interrupted, NonFiniteError, Options, Stage, Tick, fit
 from polyrec.train.record import comes_again
-from polyrec.train.stage import changes
 from polyrec.types import Progress
 
-RECORDING = frozenset({"log_every", "memory_mb"})  # change no weight, so they may always change
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,18 @@ def run(order: Order, seeds: int = 1, watch: Watch = Quiet()) -> list[Outcome]:
             no folder is left.
         Interrupted: somebody asked to stop; the message names the command that goes on.
     """
+    return _runs(order, seeds, watch, _judged)
+
+
+def train(order: Order, seeds: int = 1, watch: Watch = Quiet()) -> list[Path]:
+    """As `run`, but test stays unread: to choose on validation. `resume` judges such a run.
+
+    Raises: as `run`.
+    """
+    return _runs(order, seeds, watch, _unjudged)
+
+
+def _runs(order: Order, seeds: int, watch: Watch, end: Callable[[Job], T]) -> list[T]:
     of = recipe(order.recipe)
     variant = order.variant or of.DEFAULT
     sourced = compose(of.Config, of.VARIANTS, variant, order.file, order.flags)
@@ -74,13 +85,14 @@ def run(order: Order, seeds: int = 1, watch: Watch = Quiet()) -> list[Outcome]:
     all_read(of, sourced.config, by_hand)
     first = sourced.config.seed
     split: Split | None = None
-    outcomes = []
+    found = []
     for seed in range(first, first + seeds):
         one = dataclasses.replace(sourced, config=dataclasses.replace(sourced.config, seed=seed))
         split = split or of.data(one.config)
         path = _free(order.out / _name(order.recipe, variant, one.config))
-        outcomes.append(_one(of, one, split, (order.recipe, variant, path), watch))
-    return outcomes
+        job = _begun(of, one, split, (order.recipe, variant, path), watch)
+        found.append(_first_time(job, end))
+    return found
 
 
 def resume(
@@ -91,6 +103,16 @@ def resume(
     Raises:
         ValueError: a flag changes what only a new run may change, or the data are not the same.
     """
+    return _finish(_taken_up(path, flags, stage, watch), _judged)
+
+
+def resume_training(path: Path, watch: Watch = Quiet()) -> Path:
+    """As `resume` without changes, but test stays unread."""
+    return _finish(_taken_up(path, (), None, watch), _unjudged)
+
+
+def _taken_up(path: Path, flags: Sequence[str], stage: str | None, watch: Watch) -> Job:
+    """A run that lies there, ready to go on."""
     began = time.monotonic()
     old = stored(path)
     config, differing = changed(old.config, flags)
@@ -102,26 +124,26 @@ def resume(
         )
     all_read(old.recipe, config, differing)
     split = old.recipe.data(config)
-    _same_data(old.run.read_json("run.json"), split, path)
+    records.same_data(old.run.read_json("run.json"), split, path)
     model, plan = _made(old.recipe, config, split)
     if differing and stage is None:
-        _has_effect(old, plan, _made(old.recipe, old.config, split)[1], sorted(differing))
+        has_effect(old, plan, _made(old.recipe, old.config, split)[1], sorted(differing))
     run = old.run if stage is None else _forked(old.run, stage, plan, bool(differing))
     if differing:
-        _record_change(run, config, differing)
+        records.record_change(run, config, differing)
     told = {"losses": records.objectives(model, plan.stages)}
     run.write_json("run.json", run.read_json("run.json") | told)
     if not run.has("last"):  # killed before anything was kept: its lines come again
         run.cut_log(0, comes_again)
     told_new = ", ".join(f"{key}={value}" for key, value in differing.items())
     watch.line(f"resuming {run.path}" + (f" with {told_new}" if differing else ""))
-    job = Job(run, old.recipe, config, split, model, plan, watch=watch, began=began)
-    return _finish(job)
+    return Job(run, old.recipe, config, split, model, plan, watch=watch, began=began)
 
 
-def _one(
+def _begun(
     of: Recipe, sourced: Sourced[Any], split: Split, named: tuple[str, str, Path], watch: Watch
-) -> Outcome:
+) -> Job:
+    """A new run folder, with all that is known before training."""
     name, variant, path = named
     began, config = time.monotonic(), sourced.config
     model, plan = _made(of, config, split)
@@ -136,14 +158,18 @@ def _one(
     watch.line(f"{path}: {name} {variant}, seed {config.seed}")
     for line in figures.before(split, config):
         watch.line(f"  {line}")
-    job = Job(Run.open(path), of, config, split, model, plan, watch=watch, began=began)
+    return Job(Run.open(path), of, config, split, model, plan, watch=watch, began=began)
+
+
+def _first_time(job: Job, end: Callable[[Job], T]) -> T:
+    """As `_finish`; what is refused before anything was learnt leaves no folder."""
     try:
-        return _finish(job)
+        return _finish(job, end)
     except NonFiniteError:
         raise  # what happened is in the folder
     except (ValueError, KeyError, MemoryError, OSError):
         if not job.run.has("last"):
-            shutil.rmtree(path)  # refused before anything was learnt
+            shutil.rmtree(job.run.path)  # refused before anything was learnt
         raise
 
 
@@ -153,21 +179,34 @@ def _made(of: Recipe, config: Any, split: Split) -> tuple[nn.Module, Plan]:
     return model, of.plan(config, split, model)
 
 
-def _finish(job: Job) -> Outcome:
-    """Trains and judges; an interrupt says how to go on."""
+def _finish(job: Job, end: Callable[[Job], T]) -> T:
+    """Trains, and judges if `end` does; an interrupt says how to go on."""
     try:
-        return _finished(job)
+        return end(job)
     except KeyboardInterrupt as stop:
         said = str(stop).partition(";")[0] or "interrupted"
         path = shlex.quote(str(job.run.path))
         raise Interrupted(f"{said}; `polyrec run --resume {path}` goes on") from stop
 
 
-def _finished(job: Job) -> Outcome:
-    """Trains to the end, then judges the best weights once and writes all that there is to say."""
+def _trained(job: Job) -> Progress:
+    """Trains to the end."""
     progress = Progress(seed=job.config.seed)
     progress = fit(job.model, job.plan.stages, _validation(job), progress, job.run, _options(job))
     job.watch.progress(f"  {_ending(job.run)}", final=True)
+    return progress
+
+
+def _unjudged(job: Job) -> Path:
+    """Trains to the end and writes down that test was not read."""
+    _trained(job)
+    job.run.write_json("run.json", job.run.read_json("run.json") | {"trained": True})
+    return job.run.path
+
+
+def _judged(job: Job) -> Outcome:
+    """Trains to the end, then judges the best weights once and writes all that there is to say."""
+    progress = _trained(job)
     restore(job.model, job.run, "best")
     judged = figures.judge(job, progress)
     seconds = time.monotonic() - job.began
@@ -233,50 +272,6 @@ def _forked(run: Run, stage: str, plan: Plan, differing: bool) -> Run:
     return child
 
 
-def _has_effect(old: Stored, plan: Plan, before: Plan, keys: Sequence[str]) -> None:
-    """Other settings must train something, or the run would claim what never was.
-
-    Raises:
-        ValueError: no stage reads them, or all steps are done.
-    """
-    if set(keys) <= RECORDING:
-        return
-    said = ", ".join(keys)
-    if not changes(describe(list(before.stages)), describe(list(plan.stages))):
-        raise ValueError(f"{said}: this run trains nothing with it; leave it out")
-    last = plan.stages[-1]
-    if not isinstance(last, Stage) or not old.run.has("last"):
-        return
-    meta = old.run.meta("last")
-    if meta["stage"] == last.name and meta["step"] >= last.steps:
-        raise ValueError(
-            f"{said}: all {meta['step']:,} steps are done, so nothing would be trained with it; "
-            f"raise {old.recipe.LENGTH} above {_length(old)} too"
-        )
-
-
-def _length(old: Stored) -> str:
-    return f"{getattr(old.config, old.recipe.LENGTH):,}"
-
-
-def _record_change(run: Run, config: Any, differing: Mapping[str, Any]) -> None:
-    settings = run.read_json("config.json")
-    for key, value in differing.items():
-        settings[key] |= {"value": value, "origin": "resume"}
-    run.write_json("config.json", settings)
-
-
-def _same_data(told: Mapping[str, Any], split: Split, path: Path) -> None:
-    now = records.sizes(split)
-    keys = ("items", "train_events", "valid_hash", "test_hash", "vocabulary")
-    other = [key for key in keys if told["data"].get(key) != now[key]]
-    if other:
-        raise ValueError(
-            f"{path}: the data are not those of the run ({', '.join(other)} differ: "
-            f"{told['data'][other[0]]} then, {now[other[0]]} now); restore the file, or run anew"
-        )
-
-
 def _name(name: str, variant: str, config: Any) -> str:
     stem = Path(config.data).name.split(".")[0] if config.data else config.world
     return f"{name}-{variant}-{stem or 'log'}-s{config.seed}".lower()
@@ -290,4 +285,6 @@ def _free(path: Path) -> Path:
     return found
 
 
-__all__ = ["Job", "Order", "Outcome", "Stored", "Watch", "resume", "run"]
+__all__ = [
+    "Job", "Order", "Outcome", "Stored", "Watch", "resume", "resume_training", "run", "train",
+]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from torch import nn
 
 from polyrec.data import Facts
 from polyrec.experiment.records import hashes
-from polyrec.recipes import Recipe, recipe, typed
+from polyrec.recipes import Plan, Recipe, recipe, typed
 from polyrec.run import Run
-from polyrec.train import load_weights, within
+from polyrec.train import Stage, describe, load_weights, within
+from polyrec.train.stage import changes
 from polyrec.types import Recommender, derived_seed
+
+RECORDING = frozenset({"log_every", "memory_mb"})  # change no weight, so they may always change
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,28 @@ def restore(model: nn.Module, run: Run, checkpoint: str) -> dict[str, Any]:
     tensors, meta = run.load(checkpoint)
     load_weights(model, within(tensors, "model"))
     return dict(meta)
+
+
+def has_effect(old: Stored, plan: Plan, before: Plan, keys: Sequence[str]) -> None:
+    """Other settings must train something, or the run would claim what never was.
+
+    Raises:
+        ValueError: no stage reads them, or all steps are done.
+    """
+    if set(keys) <= RECORDING:
+        return
+    said = ", ".join(keys)
+    if not changes(describe(list(before.stages)), describe(list(plan.stages))):
+        raise ValueError(f"{said}: this run trains nothing with it; leave it out")
+    last = plan.stages[-1]
+    if not isinstance(last, Stage) or not old.run.has("last"):
+        return
+    meta = old.run.meta("last")
+    if meta["stage"] == last.name and meta["step"] >= last.steps:
+        raise ValueError(
+            f"{said}: all {meta['step']:,} steps are done, so nothing would be trained with it; "
+            f"raise max_steps above {meta['step']:,} too"
+        )
 
 
 def read_report_json(path: Path) -> dict[str, Any]:

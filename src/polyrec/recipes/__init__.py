@@ -9,14 +9,16 @@ from typing import Any, Protocol, cast
 from torch import nn
 
 from polyrec.data import Facts, Split
+from polyrec.recipes.ablation import MULTIPLES, Anchor, Change, Factor, Study, study
 from polyrec.recipes.config import Sourced, changed, chosen, compose, near, reasons, setting, typed
 from polyrec.recipes.expected import Curve, Expected
 from polyrec.recipes.plan import Plan
 from polyrec.types import Recommender
 
 __all__ = [
-    "RECIPES", "Curve", "Expected", "Plan", "Recipe", "Sourced", "all_read", "changed", "chosen",
-    "compose", "near", "reasons", "recipe", "setting", "typed",
+    "MULTIPLES", "RECIPES", "Anchor", "Change", "Curve", "Expected", "Factor", "Plan", "Recipe",
+    "Sourced", "Study", "all_read", "changed", "chosen", "compose", "near", "reasons", "recipe",
+    "setting", "study", "typed",
 ]  # fmt: skip
 
 RECIPES: Mapping[str, str] = {

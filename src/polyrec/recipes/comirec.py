@@ -21,6 +21,7 @@ from polyrec.data import Facts, Split
 from polyrec.negatives import All, InBatch, LogUniform, Popular, Uniform
 from polyrec.nn import Interests
 from polyrec.recipes import parts
+from polyrec.recipes.comirec_ablation import ANCHORS, FACTORS
 from polyrec.recipes.comirec_idle import idle
 from polyrec.recipes.comirec_tables import CURVES, EXPECTED
 from polyrec.recipes.config import setting
@@ -186,8 +187,8 @@ TRAINING = frozenset({
 })  # fmt: skip
 LENGTH = "max_steps"
 __all__ = [
-    "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "RIVALS", "TRAINING", "VARIANTS", "Config",
-    "ceiling", "data", "idle", "model", "plan", "serve",
+    "ANCHORS", "CURVES", "DEFAULT", "EXPECTED", "FACTORS", "LENGTH", "RIVALS", "TRAINING",
+    "VARIANTS", "Config", "ceiling", "data", "idle", "model", "plan", "serve",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf, sqrt
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from scipy.stats import t
@@ -26,6 +26,13 @@ from polyrec.trust.power import SURE
 from polyrec.trust.significance import holm, mcnemar, sign_flip
 
 ALPHA = 0.05
+
+
+class Need(NamedTuple):
+    """What would decide: more independent units, or, where seeds scatter most, seeds in all."""
+
+    units: int = 0
+    seeds: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,15 +65,26 @@ class Comparison:
             return "better" if self.difference > 0 else "worse"
         if self.margin is not None and -self.margin < self.low and self.high < self.margin:
             return "equivalent"
-        return f"not separated: {self._needed()}"
+        need = self.needed
+        if need is None:
+            return "not separated: no difference to find"
+        told = f"{need.seeds} seeds needed" if need.seeds else f"{need.units:,} more needed"
+        return f"not separated: {told}"
 
-    def _needed(self) -> str:
+    @property
+    def needed(self) -> Need | None:
+        """What would tell a difference of this size from none; None = there is none to find."""
         if self.difference == 0 or self.error == 0:
-            return "no difference to find"
+            return None
         factor = (SURE * self.error / self.difference) ** 2
         if self.seed_share > 0.5:
-            return f"{ceil(max(self.seeds) * factor)} seeds needed"
-        return f"{ceil(self.units * max(factor - 1, 0)):,} more needed"
+            return Need(seeds=ceil(max(self.seeds) * factor))
+        return Need(units=ceil(self.units * max(factor - 1, 0)))
+
+    @property
+    def detectable(self) -> float:
+        """The smallest difference that this many units and seeds would find (power 80%)."""
+        return SURE * self.error
 
     def __str__(self) -> str:
         adjusted = "" if self.adjusted is None else f", Holm {self.adjusted:.3g}"
