@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 import typer
 
+from polyrec.cli import ablate, demo, judge, run, show
 from polyrec.cli import data as data_verbs
-from polyrec.cli import demo, judge, run, show
 
 app = typer.Typer(
     help="From an event log to a recommender that you can believe and serve.",
@@ -31,6 +31,7 @@ app.command("show")(show.show)
 app.command("run")(run.run)
 app.command("judge")(judge.judge)
 app.command("compare")(judge.compare)
+app.command("ablate")(ablate.ablate)
 app.command("recommend")(judge.recommend)
 app.add_typer(show.metrics, name="metrics", help="What a metric means.")
 

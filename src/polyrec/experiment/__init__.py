@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from polyrec.experiment.ablation import Ask, ablate
 from polyrec.experiment.asking import Verdict, Wish, judge, recommend
 from polyrec.experiment.contrast import Contrast, contrast
 from polyrec.experiment.demonstration import demo
@@ -21,6 +22,7 @@ from polyrec.experiment.watching import Quiet, Watch
 from polyrec.recipes import chosen
 
 __all__ = [
+    "Ask",
     "Contrast",
     "Order",
     "Outcome",
@@ -28,6 +30,7 @@ __all__ = [
     "Verdict",
     "Watch",
     "Wish",
+    "ablate",
     "as_json",
     "chosen",
     "contrast",

@@ -150,10 +150,10 @@ def progress_line(progress: Progress, tick: Tick, stage: Stage) -> str:
     seen = f" · {stage.select} best {top.value:.4f} at {top.step:,}" if top else ""
     end = _patient_until(stage, top)
     if end is None:
-        left = f"at most {_clock(tick.left)} left"
+        left = f"at most {clock(tick.left)} left"
     else:
         seconds = (end - tick.step) / tick.rate if tick.rate else 0.0
-        left = f"{_clock(seconds)} left unless validation improves"
+        left = f"{clock(seconds)} left unless validation improves"
     return (
         f"{tick.stage} step {tick.step:,} of at most {tick.steps:,} · {tick.rate:.0f} steps/s"
         f" · loss {loss}{seen} · {left}"
@@ -168,7 +168,8 @@ def _patient_until(stage: Stage, top: Best | None) -> int | None:
     return end if end < stage.steps else None
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss, or m:ss below an hour."""
     whole = round(min(max(seconds, 0.0), 86_400 * 99))
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"

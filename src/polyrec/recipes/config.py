@@ -9,6 +9,7 @@ import tomllib
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -119,7 +120,7 @@ def pairs(flags: Iterable[str]) -> list[tuple[str, str]]:
 
 def typed(make: type[Any], key: str, value: Any) -> Any:
     """`value` as the type of field `key`: text is parsed, TOML values are checked."""
-    hints = typing.get_type_hints(make)
+    hints = _hints(make)  # type: ignore[arg-type]  # a class is hashable
     if key not in hints:
         raise KeyError(f"no setting {key!r}{near(key, hints)}; `polyrec show RECIPE` lists them")
     hint = hints[key]
@@ -131,6 +132,11 @@ def typed(make: type[Any], key: str, value: Any) -> Any:
             raise ValueError(f"{key}={value!r}: must be one of {names}")
         return found
     return _parsed(hint, key, value)
+
+
+@cache
+def _hints(make: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(make)
 
 
 def _parsed(hint: Any, key: str, value: Any) -> Any:

@@ -1,0 +1,82 @@
+"""What a finished run cost, how steady it was, and what it reached, read from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from polyrec import evaluate
+from polyrec.evaluate import Report
+from polyrec.experiment.stored import stored, values
+from polyrec.run import Run
+
+TRIPLED = 3.0  # a loss at that many times its first value
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run."""
+
+    seconds: float  # of training, evaluations on validation included
+    steps: int
+    rate: float  # steps a second, evaluations left out
+    peak_mb: float
+    tripled: bool
+
+
+def measured(path: Path) -> Measured:
+    """Cost and steadiness of a run."""
+    run = Run.open(path)
+    lines = run.lines()
+    seconds = max((line["seconds"] for line in lines if "seconds" in line), default=0.0)
+    steps = max((line["step"] for line in lines if line["kind"] == "train"), default=0)
+    rate = _rate([line for line in lines if line["kind"] in ("train", "eval", "save", "stop")])
+    peak = run.read_json("run.json").get("peak_memory_mb", 0)
+    losses = [sum(line["loss"].values()) for line in lines if line["kind"] == "train"]
+    return Measured(seconds, steps, rate, float(peak), _tripled(losses))
+
+
+def best_on_valid(path: Path, metric: str) -> float | None:
+    """The best evaluation of a run, by which its weights are kept; None = never evaluated."""
+    found = [line["metrics"].get(metric) for line in Run.open(path).lines("eval")]
+    known = [value for value in found if value is not None]
+    return max(known, default=None)
+
+
+def report(path: Path) -> Report:
+    """The judged test part of a run."""
+    return evaluate.load(values(stored(path).run, "test"))
+
+
+def average(numbers: Iterable[float]) -> float:
+    """The mean; 0 of nothing."""
+    held = list(numbers)
+    return mean(held) if held else 0.0
+
+
+def scatter(numbers: Iterable[float]) -> float | None:
+    """Standard deviation; None of fewer than two."""
+    held = list(numbers)
+    return stdev(held) if len(held) > 1 else None
+
+
+def _rate(lines: list[dict[str, Any]]) -> float:
+    """Steps a second between neighbouring train lines; what lies across an evaluation is left out.
+
+    The median of those stretches, so that a busy moment of the machine does not decide.
+    """
+    rates = []
+    for a, b in pairwise(lines):
+        steps, seconds = b.get("step", 0) - a.get("step", 0), b["seconds"] - a["seconds"]
+        if b["kind"] == "train" and steps > 0 and seconds > 0:
+            rates.append(steps / seconds)
+    return sorted(rates)[len(rates) // 2] if rates else 0.0
+
+
+def _tripled(losses: list[float]) -> bool:
+    known = [loss for loss in losses if loss is not None]
+    return bool(known) and known[0] > 0 and max(known) > TRIPLED * known[0]
