@@ -78,7 +78,7 @@ class Bench:
         return (self.anchor, *self.changes)
 
 
-def bench(q: Question, anchor: Anchor, split: Split) -> Bench:
+def bench(q: Question, anchor: Anchor, split: Split, start: float = 0.0) -> Bench:
     """Everything to run for one anchor. A change that is the anchor's own setting, that nothing
     reads, that the recipe refuses, or that was tried under another name is skipped.
 
@@ -89,7 +89,7 @@ def bench(q: Question, anchor: Anchor, split: Split) -> Bench:
     settings, config = _settings(q, anchor, {})
     built = build(q.of, config, split)
     evaluation, judging, names = judged(built)
-    cost = dataclasses.replace(pace(built), evaluation=evaluation, judging=judging)
+    cost = dataclasses.replace(pace(built), evaluation=evaluation, judging=judging, start=start)
     base = _arm(q, anchor, ("", BASE, {}), settings, (config, cost, config))
     arms, skipped = [base], []
     for factor in q.factors:
@@ -127,26 +127,28 @@ def composed(of: Recipe, variant: str, told: Mapping[str, Any]) -> Any:
 
 def _tried(q: Question, base: Arm, factor: str, change: Change, split: Split) -> Arm | str:
     """The arm, or why it is not tried."""
-    own = change.settings
-    if all(getattr(base.config, name) == value for name, value in own.items()):
+    changed = change.settings
+    if all(getattr(base.config, name) == value for name, value in changed.items()):
         return "the anchor's own setting"
     try:
-        settings, config = _settings(q, base.anchor, own)
-        unread = {name: q.of.idle(config)[name] for name in own if name in q.of.idle(config)}
+        settings, config = _settings(q, base.anchor, changed)
+        unread = {name: q.of.idle(config)[name] for name in changed if name in q.of.idle(config)}
         if unread:
             told = [f"{name} is read only with {needs}" for name, needs in unread.items()]
             return "; ".join(told)
         built = build(q.of, config, split)
-        scaled = _same_positives(base, own, built)
+        scaled = _same_positives(base, changed, built)
         if scaled:
             settings = settings | scaled
             built = build(q.of, composed(q.of, base.anchor.variant, settings), split)
         cost = pace(built)
     except (ValueError, MemoryError) as error:
         return f"refused: {error}"
-    judging = base.pace.judging
-    cost = dataclasses.replace(cost, evaluation=base.pace.evaluation, judging=judging)
-    told_arm = (factor, change.label, own)
+    own = base.pace
+    cost = dataclasses.replace(
+        cost, evaluation=own.evaluation, judging=own.judging, start=own.start
+    )
+    told_arm = (factor, change.label, changed)
     return _arm(q, base.anchor, told_arm, settings, (built.config, cost, base.config))
 
 

@@ -111,7 +111,7 @@ def verdict(one: Comparison) -> tuple[str, str]:
     """keep, drop, undecided or no verdict; and what it rests on or what would decide."""
     seeds = min(one.seeds)
     if seeds < WEAK:
-        return "no verdict", f"{seeds} seeds are a pilot: {FIRM} decide, {WEAK} weakly"
+        return "no verdict", f"pilot: {seeds} of {FIRM} seeds"
     weak = f"weak: {seeds} seeds" if seeds < FIRM else ""
     word = one.verdict.split(":")[0]
     if word in ("better", "worse"):

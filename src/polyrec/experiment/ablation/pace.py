@@ -15,7 +15,17 @@ from torch import nn
 from polyrec.data import Split
 from polyrec.experiment.stored import fresh_model
 from polyrec.recipes import Plan, Recipe
-from polyrec.train import Interrupted, Options, Solve, Stage, Steps, Tick, batch_seed, fit
+from polyrec.train import (
+    Interrupted,
+    NonFiniteError,
+    Options,
+    Solve,
+    Stage,
+    Steps,
+    Tick,
+    batch_seed,
+    fit,
+)
 from polyrec.types import Progress
 
 WARM, TIMED, LONGEST = 3, 8, 10.0  # steps, steps, seconds
@@ -31,11 +41,13 @@ class Pace:
     evaluations: int
     positives: float  # a step; 0 = it has no steps
     evaluation: float = 0.0  # seconds of one on validation
-    judging: float = 0.0  # seconds: valid and test at the end, baselines left out
+    judging: float = 0.0  # seconds at the end: valid, test, and what stands beside
+    start: float = 0.0  # seconds before the first step: the log is read, the model made
 
     def training(self, share: float = 1.0) -> float:
         """Seconds of training that share of the steps."""
-        return share * (self.step * self.steps + self.evaluation * self.evaluations)
+        steps = self.step * self.steps + self.evaluation * self.evaluations
+        return self.start + share * steps
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,8 @@ def judged(built: Built) -> tuple[float, float, tuple[str, ...]]:
     middle = time.monotonic()
     served = built.of.serve(built.config, built.model, built.split.facts)
     report = built.plan.judge(served, "valid", "untrained")
-    share = 1 + len(built.split.test) / max(len(built.split.valid), 1)
+    beside = 2 + len(built.of.RIVALS)  # on test: the run itself, its rivals, the oracle
+    share = 2 + beside * len(built.split.test) / max(len(built.split.valid), 1)
     seconds = (time.monotonic() - middle) * share
     return middle - began, seconds, tuple(report.values)
 
@@ -123,5 +136,7 @@ def _step_seconds(built: Built) -> float:
     except Interrupted:
         if not _enough(moments):  # somebody's, not ours
             raise
+    except NonFiniteError:  # its runs will fail and be counted; here only time counts
+        moments.append(time.monotonic())
     spans = [b - a for a, b in pairwise(moments)]
     return median(spans[min(WARM, len(spans) - 1) :])

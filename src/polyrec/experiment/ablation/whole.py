@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,8 @@ from polyrec.experiment.ablation.work import Done, Task, carry_out
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.report.ablation import write_ablation
 from polyrec.train import Interrupted
+
+PROCESS = 4.0  # seconds until a process of its own begins to work
 
 
 @dataclass
@@ -58,8 +61,10 @@ def ablate(ask: Ask, watch: Watch = Quiet()) -> dict[str, Any]:
         Interrupted: somebody asked to stop; all runs are saved.
     """
     q = question(ask)
+    began = time.monotonic()
     split = _split(q)
-    benches = tuple(bench(q, anchor, split) for anchor in q.anchors)
+    start = time.monotonic() - began + (PROCESS if ask.jobs > 1 else 0.0)
+    benches = tuple(bench(q, anchor, split, start) for anchor in q.anchors)
     _something_left(benches)
     shelf = Shelf.scan(ask.out, q.name, split)
     ledger = Book(ask.out, book.asked(q, ask))
