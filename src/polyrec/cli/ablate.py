@@ -45,7 +45,7 @@ def ablate(
     ] = None,
     out: Annotated[
         Path, typer.Option(help="folder of the runs and the report; goes on with what it holds")
-    ] = Path("ablation"),
+    ] = Path("runs/ablation"),
     jobs: Annotated[
         int, typer.Option(help="runs at once, each a process of one thread; 1: in this process")
     ] = 1,

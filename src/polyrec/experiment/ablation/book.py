@@ -9,7 +9,7 @@ from typing import Any
 
 from polyrec.experiment.ablation.question import Ask, Question
 from polyrec.experiment.ablation.scheme import Scheme, restored
-from polyrec.experiment.ablation.work import Done
+from polyrec.experiment.ablation.trainings.work import Done
 from polyrec.run import Run
 
 NAME = "ablation.json"

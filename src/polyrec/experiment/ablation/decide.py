@@ -14,8 +14,8 @@ from pathlib import Path
 
 from polyrec.evaluate import Report
 from polyrec.experiment.ablation.arms import Arm, Bench
-from polyrec.experiment.ablation.measure import Measured, average, scatter
 from polyrec.experiment.ablation.scheme import FIRM, WEAK
+from polyrec.experiment.ablation.trainings.measure import Measured, average, scatter
 from polyrec.trust import Comparison, compare, family
 
 

@@ -46,7 +46,7 @@ class Ask:
     rates: tuple[float, ...] = ()
     primary: str = ""
     jobs: int = 1
-    out: Path = Path("ablation")
+    out: Path = Path("runs/ablation")
     until: Literal["plan", "verdict"] = "verdict"
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from polyrec.experiment.ablation.arms import Arm, Bench
-from polyrec.experiment.ablation.shelf import Shelf
+from polyrec.experiment.ablation.trainings.shelf import Shelf
 from polyrec.experiment.figures import clock
 
 QUARTER = 0.25

@@ -13,9 +13,9 @@ from polyrec.evaluate import Report
 from polyrec.experiment.ablation import scheme as schemes
 from polyrec.experiment.ablation.arms import Arm, Bench, flags
 from polyrec.experiment.ablation.decide import Ruling, Trial, between
-from polyrec.experiment.ablation.measure import average
 from polyrec.experiment.ablation.question import Question
 from polyrec.experiment.ablation.scheme import Scheme
+from polyrec.experiment.ablation.trainings.measure import average
 from polyrec.report.ablation import AblationPage, Against, Cost, Effect, Row, number, summary
 from polyrec.trust import Comparison
 from polyrec.trust.power import smallest

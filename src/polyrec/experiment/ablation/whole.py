@@ -14,11 +14,11 @@ from polyrec.experiment.ablation import book, scheme, telling
 from polyrec.experiment.ablation.arms import Arm, Bench, bench, composed
 from polyrec.experiment.ablation.book import Book
 from polyrec.experiment.ablation.decide import Ruling, Trial, decide
-from polyrec.experiment.ablation.measure import best_on_valid, measured, report
 from polyrec.experiment.ablation.question import Ask, Question, question
 from polyrec.experiment.ablation.scheme import Scheme
-from polyrec.experiment.ablation.shelf import Shelf
-from polyrec.experiment.ablation.work import Done, Task, carry_out
+from polyrec.experiment.ablation.trainings.measure import best_on_valid, measured, report
+from polyrec.experiment.ablation.trainings.shelf import Shelf
+from polyrec.experiment.ablation.trainings.work import Done, Task, carry_out
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.report.ablation import write_ablation
 from polyrec.train import Interrupted

@@ -3,11 +3,6 @@ their own. A run that fails is a result; an interrupt stops all and leaves all t
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,12 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 from polyrec.experiment.ablation.arms import Arm
-from polyrec.experiment.ablation.shelf import RUNS, SEARCH, Found, Shelf
+from polyrec.experiment.ablation.trainings import processes
+from polyrec.experiment.ablation.trainings.shelf import RUNS, SEARCH, Found, Shelf
 from polyrec.experiment.running import resume, resume_training, run, train
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.train import NonFiniteError
 
-WAIT = 0.2  # seconds between looks at the processes
 FAILURES = (ValueError, KeyError, MemoryError)
 
 
@@ -115,58 +110,20 @@ def _here(task: Task, shelf: Shelf, watch: Watch) -> Path:
 
 def _side_by_side(tasks: Sequence[Task], shelf: Shelf, jobs: int) -> Iterator[Done]:
     """At most `jobs` processes at once, one thread each."""
-    waiting, running = list(tasks), dict[int, tuple[Task, subprocess.Popen[str]]]()
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                task = waiting.pop(0)
-                process = _start(_command(task, shelf))
-                running[process.pid] = (task, process)
-            for pid, (task, process) in list(running.items()):
-                if process.poll() is not None:
-                    del running[pid]
-                    yield _ended(task, process)
-            time.sleep(WAIT)
-    finally:  # an interrupt, or a caller that goes away: let them save
-        for _, process in running.values():
-            process.terminate()
-        for _, process in running.values():
-            process.wait()
-
-
-def _start(command: Sequence[str]) -> subprocess.Popen[str]:
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **threads},
-        start_new_session=True,  # the terminal's interrupt reaches them through us, once
-    )
+    for task, ended in processes.at_once(tasks, lambda task: _command(task, shelf), jobs):
+        reason = ended.refusal
+        yield Done(task, None if reason else Path(ended.result()["runs"][0]), reason)
 
 
 def _command(task: Task, shelf: Shelf) -> list[str]:
     """The task as a command line of its own."""
-    base = [sys.executable, "-m", "polyrec", "run", "--json"]
-    base += ["--unjudged"] if task.purpose == "search" else []
+    base = ["run", "--json", *(["--unjudged"] if task.purpose == "search" else [])]
     found = _found(task, shelf)
     if found is not None:
         return [*base, "--resume", str(found.path)]
     order = task.arm.order(_own(task), _place(task, shelf.out))
     out = ["--variant", str(order.variant), "--out", str(order.out)]
     return [*base, *out, order.recipe, *order.flags]
-
-
-def _ended(task: Task, process: subprocess.Popen[str]) -> Done:
-    out, errors = process.communicate()
-    if process.returncode == 0:
-        return Done(task, Path(json.loads(out.splitlines()[-1])["runs"][0]))
-    if process.returncode == 130:
-        raise KeyboardInterrupt("a run was interrupted")
-    said = (errors.strip().splitlines() or [""])[-1].removeprefix("polyrec: ")
-    killed = f"its process was killed by signal {-process.returncode}; was memory short?"
-    return Done(task, None, killed if process.returncode < 0 else said)
 
 
 def _place(task: Task, out: Path) -> Path:

@@ -1,0 +1,1 @@
+"""The trainings of an ablation: found again, carried out, measured."""
