@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.experiment.orders import TINY, read, say
 
-from polyrec.recipes import RECIPES, compose, reasons, recipe
+from polyrec.recipes import RECIPES, Factor, compose, reasons, recipe, study
 
 # Settings that make a variant small enough for a test; what the variant is about stays.
 SMALL = {
@@ -97,3 +97,32 @@ def test_what_a_resume_may_change_exists(name: str) -> None:
 def test_a_recipe_says_what_it_is(name: str) -> None:
     assert RECIPES[name]
     assert (importlib.import_module(f"polyrec.recipes.{name}").__doc__ or "").strip()
+
+
+def proposals() -> list[tuple[str, str, str]]:
+    return [
+        (name, anchor, factor.name)
+        for name in RECIPES
+        for anchor in study(recipe(name)).anchors
+        for factor in study(recipe(name)).factors.values()
+    ]
+
+
+@pytest.mark.parametrize(("name", "anchor", "factor"), proposals())
+def test_what_a_recipe_proposes_to_try_exists_within_limits(
+    name: str, anchor: str, factor: str
+) -> None:
+    of, known = recipe(name), study(recipe(name))
+    state = known.anchors[anchor]
+    for change in known.factors[factor].changes:
+        told = {**state.settings, **change.settings}
+        flags = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in told.items()]
+        config = compose(of.Config, of.VARIANTS, state.variant, None, flags).config
+        assert {k: getattr(config, k) for k in told} == told
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_factors_come_in_the_order_of_their_priorities(name: str) -> None:
+    factors: tuple[Factor, ...] = getattr(recipe(name), "FACTORS", ())
+    assert [f.priority for f in factors] == sorted(f.priority for f in factors)
+    assert all(f.why.strip() for f in factors)

@@ -112,7 +112,7 @@ def verdict(one: Comparison) -> tuple[str, str]:
     seeds = min(one.seeds)
     if seeds < WEAK:
         return "no verdict", f"pilot: {seeds} of {FIRM} seeds"
-    weak = f"weak: {seeds} seeds" if seeds < FIRM else ""
+    weak = "weak" if seeds < FIRM else ""
     word = one.verdict.split(":")[0]
     if word in ("better", "worse"):
         return {"better": "keep", "worse": "drop"}[word], weak

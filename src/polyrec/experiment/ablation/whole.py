@@ -66,6 +66,7 @@ def ablate(ask: Ask, watch: Watch = Quiet()) -> dict[str, Any]:
     start = time.monotonic() - began + (PROCESS if ask.jobs > 1 else 0.0)
     benches = tuple(bench(q, anchor, split, start) for anchor in q.anchors)
     _something_left(benches)
+    _all_read(q, benches)
     shelf = Shelf.scan(ask.out, q.name, split)
     ledger = Book(ask.out, book.asked(q, ask))
     chosen = _scheme(ask, Scheme(benches, ask.seeds), shelf, ledger)
@@ -104,6 +105,17 @@ def _worked(q: Question, bureau: Bureau, split: Split) -> dict[str, Any]:
 def _split(q: Question) -> Split:
     first = q.anchors[0]
     return q.of.data(composed(q.of, first.variant, {**first.settings, **q.base}))
+
+
+def _all_read(q: Question, benches: Sequence[Bench]) -> None:
+    """What is set by hand must be read by some run."""
+    read = {name for one in benches for arm in one.arms for name in arm.settings}
+    unread = [f"{name}={value}" for name, value in q.base.items() if name not in read]
+    if unread:
+        raise ValueError(
+            f"{', '.join(unread)}: no run of this ablation reads it; leave it out, or add the "
+            "change that does"
+        )
 
 
 def _something_left(benches: Sequence[Bench]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from polyrec.report.ablation.page import AblationPage, Against, Row, number, summary
+from polyrec.report.ablation.page import AblationPage, Against, Row, number, reasons, summary
 from polyrec.report.ablation.sections import READING
 
 
@@ -25,8 +25,7 @@ def _tables(page: AblationPage) -> Iterator[str]:
         yield f"{one.settings or 'As the recipe has it'}; {one.seeds} seeds, {one.users:,} users.\n"
         yield from _grid(_columns(one), [_cells(row) for row in one.rows])
         for row in one.rows:
-            for reason in dict.fromkeys(row.failures):
-                yield f"- {row.name} failed: {reason}"
+            yield from (f"- {told}" for told in reasons(row))
         for name, why in one.skipped:
             yield f"- not tried: {name}: {why}"
         yield ""

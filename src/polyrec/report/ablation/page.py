@@ -90,6 +90,15 @@ def summary(page: AblationPage) -> str:
     return " ".join(told)
 
 
+def reasons(row: Row) -> list[str]:
+    """Why runs failed, each reason once with its seeds."""
+    held: dict[str, list[str]] = {}
+    for failure in row.failures:
+        which, _, why = failure.partition(": ")
+        held.setdefault(why, []).append(which)
+    return [f"{row.name} failed with {several(which)}: {why}" for why, which in held.items()]
+
+
 def number(value: float | None, signed: bool = False) -> str:
     """Four places, or a dash for what is not known."""
     if value is None:

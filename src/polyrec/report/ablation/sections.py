@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from polyrec.report.ablation.forest import Mark, forest
-from polyrec.report.ablation.page import AblationPage, Against, Effect, Row, number, summary
+from polyrec.report.ablation.page import (
+    AblationPage,
+    Against,
+    Effect,
+    Row,
+    number,
+    reasons,
+    summary,
+)
 from polyrec.report.html import Safe, missing, paragraph, section, table, tag
 from polyrec.report.verdict import title
 
@@ -98,7 +106,8 @@ def _verdicts(one: Against) -> Safe:
     for row in one.rows:
         e = row.effect
         told = tag("span", TONES.get(row.verdict, ""), row.verdict)
-        why = tag("span", "why", row.why) if row.why else Safe()
+        said = "the reason stands below" if row.verdict == "failed" else row.why
+        why = tag("span", "why", said) if said else Safe()
         rows.append((
             _name(one, row),
             number(row.value),
@@ -131,11 +140,7 @@ def _costs(one: Against) -> Safe:
             "sd over seeds", "unstable")  # fmt: skip
     edge = "* the end of the learning rates that were tried: a better one may lie outside."
     notes = [paragraph(edge, "note")] if any(row.at_edge for row in one.rows) else []
-    notes += [
-        paragraph(f"{row.name} failed: {reason}", "bad")
-        for row in one.rows
-        for reason in dict.fromkeys(row.failures)
-    ]
+    notes += [paragraph(told, "bad") for row in one.rows for told in reasons(row)]
     return _titled("Cost and steadiness", table(head, rows), *notes)
 
 
