@@ -141,7 +141,7 @@ def has_effect(old: Stored, plan: Plan, before: Plan, keys: Sequence[str]) -> No
     if meta["stage"] == last.name and meta["step"] >= last.steps:
         raise ValueError(
             f"{said}: all {meta['step']:,} steps are done, so nothing would be trained with it; "
-            f"raise max_steps above {meta['step']:,} too"
+            f"raise {old.recipe.LENGTH} above {getattr(old.config, old.recipe.LENGTH):,} too"
         )
 
 

@@ -20,6 +20,7 @@ from polyrec.recipes.plan import Plan
 from polyrec.recipes.sequence import build, sides
 from polyrec.recipes.sequence.against import against, loss
 from polyrec.recipes.sequence.config import Config
+from polyrec.recipes.sequence.factors import ANCHORS, FACTORS, LR_GRID
 from polyrec.recipes.sequence.idle import idle
 from polyrec.recipes.sequence.tables import CURVES, EXPECTED
 from polyrec.train import (
@@ -83,8 +84,8 @@ TRAINING = frozenset({
 })  # fmt: skip
 LENGTH = "epochs"
 __all__ = [
-    "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "RIVALS", "TRAINING", "VARIANTS", "Config",
-    "ceiling", "data", "idle", "model", "plan", "serve",
+    "ANCHORS", "CURVES", "DEFAULT", "EXPECTED", "FACTORS", "LENGTH", "LR_GRID", "RIVALS",
+    "TRAINING", "VARIANTS", "Config", "ceiling", "data", "idle", "model", "plan", "serve",
 ]  # fmt: skip
 
 LISTS = (5, 10, 20, 50)
