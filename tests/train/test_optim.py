@@ -135,3 +135,13 @@ def test_the_row_update_of_other_devices_is_the_kernel_s() -> None:
     assert torch.allclose(ours, other, atol=1e-6)
     assert torch.allclose(own[0], moments[0])
     assert torch.allclose(own[1], moments[1])
+
+
+@pytest.mark.parametrize("optim", [Adam(), LazyAdam()])
+def test_a_batch_that_touches_no_row_of_a_table_moves_none(optim) -> None:
+    table = torch.nn.Parameter(torch.ones(5, 3))
+    optimiser = optim.build([table])
+    none = torch.zeros(1, 0, dtype=torch.int64)
+    table.grad = torch.sparse_coo_tensor(none, torch.zeros(0, 3), (5, 3))
+    optimiser.step()
+    assert torch.equal(table.detach(), torch.ones(5, 3))

@@ -200,7 +200,8 @@ class _RowAdam(torch.optim.Optimizer):
             self.slots[id(weight)] = np.full(weight.shape[0], -1, np.int32)
         values = grad._values().contiguous()
         ids = grad._indices()[0].contiguous().numpy()
-        return merged_rows(ids, values.view(len(ids), -1).numpy(), self.slots[id(weight)])
+        width = weight.numel() // max(1, weight.shape[0])
+        return merged_rows(ids, values.view(len(ids), width).numpy(), self.slots[id(weight)])
 
     def _written_out(self, weight: nn.Parameter, grad: Tensor) -> Tensor:
         if id(weight) not in self.full:

@@ -8,6 +8,7 @@ from polyrec.worlds.retail import (
     DEMO,
     FRESH,
     READOUT,
+    STUDY,
     TINY,
     Retail,
     noisy,
@@ -24,6 +25,7 @@ WORLDS: dict[str, Retail] = {
     "retail_fresh": FRESH,  # many items come late: features say of which category they are
     "retail_fresh_noise": noisy(FRESH),  # the same shop, features that say nothing
     "retail_readout": READOUT,  # the controlled experiment on the training read-out
+    "retail_study": STUDY,  # 1,500 people: for sixty settings held against each other
     "retail_tiny": TINY,  # hundreds of people: for tests
     "books_like": BOOKS_LIKE,  # the size of the 5-core Amazon Books log: for the scale benchmark
 }
@@ -34,6 +36,7 @@ __all__ = [
     "DEMO",
     "FRESH",
     "READOUT",
+    "STUDY",
     "TINY",
     "WORLDS",
     "Horizon",

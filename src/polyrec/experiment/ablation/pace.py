@@ -77,10 +77,10 @@ def build(of: Recipe, config: Any, split: Split) -> Built:
 
 
 def positives(built: Built) -> float:
-    """Positives a step of the first stage with steps, mean of a few batches."""
+    """Positives a step of the last stage with steps, mean of a few batches."""
     if not built.stages:
         return 0.0
-    stage = built.stages[0]
+    stage = built.stages[-1]
     stream = stage.tasks[0].stream
     seed = batch_seed(built.config.seed, stage.name, 0)
     count = min(SAMPLE, stream.steps)
@@ -126,9 +126,9 @@ def _step_seconds(built: Built) -> float:
         return _enough(moments)
 
     short = dataclasses.replace(
-        built.stages[0], length=Steps(WARM + TIMED), judge=None, select=None, stop=None
+        built.stages[-1], length=Steps(WARM + TIMED), judge=None, select=None, stop=None
     )
-    before = built.plan.stages[: list(built.plan.stages).index(built.stages[0])]
+    before = [stage for stage in built.plan.stages if isinstance(stage, Solve)]
     solved: Sequence[Stage | Solve] = [*before, short]
     options = Options(report=note)
     try:
