@@ -34,6 +34,7 @@ class Config:
         "retail_tiny",
         "retail_fresh",
         "retail_fresh_noise",
+        "retail_study",
     ] = setting("retail_demo", "simulated shop when there is no data; fresh: many new items")
     kinds: str = setting("", "events that count, comma-separated; empty: all kinds there are")
     positives: str = setting("", "a rule such as rating>=4; empty: all events, as published")
