@@ -9,6 +9,7 @@ from polyrec.data import (
     Dataset,
     Log,
     RandomCut,
+    Sequences,
     Source,
     after_last,
     build,
@@ -128,3 +129,32 @@ def test_what_an_actor_knows_is_all_its_targets() -> None:
     lists = known_targets(events)
     assert lists.lengths.tolist() == [0, 2, 5]
     assert lists.values.tolist() == events.target.tolist()
+
+
+def test_a_sequence_is_one_row_asked_after_each_event_but_the_last() -> None:
+    batch = Sequences(log_of(4, 1, 3).events, 8, history=10).batch(0, 0, 0)
+    asked = batch.requests
+    assert sorted(asked.history.lengths.tolist()) == [2, 3]  # one event asks nothing
+    assert len(asked) == 5
+    assert torch.equal(batch.positives, asked.history.values + 1)  # items count up
+
+
+def test_a_long_sequence_is_asked_along_its_last_events() -> None:
+    stream = Sequences(log_of(30).events, 1, history=4)
+    batch = stream.batch(0, 0, 0)
+    assert batch.requests.history.values.tolist() == [26, 27, 28, 29]
+    assert batch.positives.tolist() == [27, 28, 29, 30]
+    assert stream.examples == 4
+
+
+def test_columns_and_weights_travel_with_a_sequence() -> None:
+    stream = Sequences(log_of(4).events, 1, history=9, columns=("session",), weight="weight")
+    batch = stream.batch(0, 0, 0)
+    assert batch.requests.aligned["session"].tolist() == [1, 2, 3]
+    assert batch.weight.tolist() == pytest.approx([0.2, 0.3, 0.4])
+
+
+def test_sequences_need_somebody_with_two_events() -> None:
+    with pytest.raises(ValueError, match="nobody has 2 events"):
+        Sequences(log_of(1, 1).events, 2, history=3)
+    assert Sequences(log_of(1, 5).events, 2, history=3).skipped == 1

@@ -8,16 +8,17 @@ import pytest
 import torch
 from torch import nn
 
+from polyrec import data
 from polyrec.experiment.stored import fresh_model
 from polyrec.models import popularity
 from polyrec.negatives import All, Curriculum, HardWindow, MaskKnown, Mixed, Popular, Varying
 from polyrec.nn.features import EventFeatures, Tower, UserTower
 from polyrec.nn.quantize import CodedTable, CodeHead
-from polyrec.recipes import all_read, sequence
+from polyrec.recipes import all_read, parts, sequence
 from polyrec.recipes.sequence import Config
 from polyrec.train import Rank, Scalable, Solve, Stage
 from polyrec.train.objective.codes import WithCodes
-from polyrec.types import Progress
+from polyrec.types import Progress, Ragged, Requests
 
 TINY = Config(world="retail_tiny", dim=8, batch=64, count=20, code_size=8, epochs=4, hard_last=40)
 UNREAD = (
@@ -227,3 +228,18 @@ def test_tables_of_features_need_a_log_that_has_them() -> None:
     with pytest.raises(ValueError, match="no table of items; leave features out"):
         sequence.model(dataclasses.replace(TINY, features="all"), bare)
     assert len(popularity(split.facts.counts)) == split.facts.items + 1
+
+
+def test_what_follows_in_a_sequence_is_a_false_negative() -> None:
+    batch = data.Pairs(
+        Requests(torch.tensor([1, 2]), Ragged.of([[1, 2, 3], [7]])).asked_throughout(),
+        torch.tensor([2, 3, 4, 8]),
+        torch.ones(4),
+    )
+    later = parts.Later(sequence.data(TINY).train)(batch)
+    assert [later.select(torch.tensor([row])).values.tolist() for row in range(4)] == [
+        [3, 4],
+        [4],
+        [],
+        [],
+    ]
