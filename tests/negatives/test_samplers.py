@@ -354,3 +354,17 @@ def test_in_batch_needs_its_correction() -> None:
     right = spread(learnt(truth, sampler, sampled_softmax), truth)
     wrong = spread(learnt(truth, sampler, sampled_softmax_uncorrected), truth)
     assert float(right) < 0.5 * float(wrong)
+
+
+def test_a_large_batch_lends_only_so_many_of_its_answers() -> None:
+    chance = torch.full((41,), 1 / 40)
+    chance[0] = 0
+    sampler, here = InBatch(chance, most=8), batch(torch.arange(1, 33))
+    found = [sampler.sample(here, Progress(step=step)).draws[0] for step in range(2)]
+    assert found[0].ids.shape == (1, 8)
+    assert bool(torch.isin(found[0].ids, here.positives).all())
+    assert not torch.equal(found[0].ids, found[1].ids)
+    assert torch.allclose(found[0].log_q.exp(), torch.tensor(8 / 40))
+    assert InBatch(chance, most=99).sample(here, Progress()).draws[0].ids.shape == (1, 32)
+    with pytest.raises(ValueError, match="most=0"):
+        InBatch(chance, most=0)

@@ -52,6 +52,7 @@ UNREAD = (
     ("negatives", Config(loss="scalable", negatives="hard")),
     ("count", Config(negatives="all", count=9)),
     ("draw_from", Config(negatives="popular", draw_from="all")),
+    ("in_batch_most", Config(negatives="uniform", in_batch_most=9)),
     ("share", Config(negatives="in_batch", share="row")),
     ("count_last", Config(negatives="hard", count_last=9)),
     ("reject_seen", Config(negatives="all", reject_seen=True)),

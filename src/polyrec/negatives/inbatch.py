@@ -23,12 +23,16 @@ class InBatch:
     Arguments:
         probability: [n + 1], the chance that the stream draws an item as a target
             (`stream.target_probability()`): uniform over people is not the event share.
+        most: of a larger batch this many, drawn anew each step, E[c] = most * p; None = all.
+            Where people have long sequences a batch has thousands of answers, and each meeting
+            each costs their square.
 
     Duplicates of a row's target are masked. Processes share their ids, not vectors.
     """
 
     probability: Tensor
     mask_history: bool = False
+    most: int | None = None
     _least: float = field(init=False, repr=False)
 
     share: Share = field(default="batch", init=False)
@@ -41,17 +45,22 @@ class InBatch:
                 f"in-batch: probability sums to {total:.4g}, need entries >= 0 and sum 1: pass "
                 "stream.target_probability()"
             )
+        if self.most is not None and self.most < 1:
+            raise ValueError(f"in-batch: most={self.most}, need at least 1; None takes all")
         positive = self.probability[self.probability > 0].double()
         object.__setattr__(self, "_least", float(positive.min()))
 
     def sample(self, batch: PairBatch, progress: Progress) -> Negatives:
-        """The positives of all processes; nothing is drawn."""
+        """The positives of all processes; nothing is drawn but which of them, under `most`."""
         return meet((self.draw(batch, progress, "negatives"),), batch, progress)
 
     def draw(self, batch: PairBatch, progress: Progress, purpose: str) -> Drawn:
         """Ids before masking, for `meet`."""
         ids = progress.ranks.gather(batch.positives)
         others = max(ids.numel() - 1, 1)
+        if self.most is not None and ids.numel() > self.most:
+            chosen = torch.randperm(ids.numel(), generator=progress.generator(purpose))
+            ids, others = ids[chosen[: self.most]], self.most
         return _others(
             batch,
             ids,

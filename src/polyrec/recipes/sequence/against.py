@@ -107,7 +107,8 @@ def _uniform(config: Config, split: Split, count: int) -> Uniform | Popular:
 
 
 def _in_batch(config: Config, split: Split, stream: Sequences) -> InBatch:
-    return InBatch(stream.target_probability(split.facts.items), config.reject_seen)
+    probability = stream.target_probability(split.facts.items)
+    return InBatch(probability, config.reject_seen, config.in_batch_most)
 
 
 def _with_hard(config: Config, split: Split, cache: HardCache) -> Sampler:

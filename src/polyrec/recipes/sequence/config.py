@@ -125,6 +125,9 @@ class Config:
         "seen", "uniform: items that train never saw are no negatives, or they learn to rank last"
     )
     count: int = setting(1_280, "drawn for each set, beside those of the batch", least=1)
+    in_batch_most: int = setting(
+        1_280, "in_batch: of a larger batch this many; all would cost their square", least=1
+    )
     count_last: int = setting(0, "count grows to this over the epochs; 0: it stays", least=0)
     hard: float = setting(0.5, "mixed: share of hard negatives", least=0, below=1.001)
     random: float = setting(0.3, "mixed: share of uniform ones; the rest is popular", least=0)

@@ -81,6 +81,10 @@ def _negatives(config: Config) -> Rules:
         "negatives": (scalable, "another loss"),
         "count": (not drawn, "other negatives"),
         "draw_from": (config.negatives not in EVEN or scalable, "negatives=uniform, mixed, ..."),
+        "in_batch_most": (
+            config.negatives not in ("in_batch", "uniform_in_batch") or scalable,
+            "negatives=in_batch or uniform_in_batch",
+        ),
         "share": (not drawn, "other negatives"),
         "count_last": (not drawn or config.negatives == "hard", "other negatives"),
         "reject_seen": (scalable or config.negatives == "all", "other negatives"),
