@@ -8,8 +8,8 @@ interests: all trained variants get the same budget: at most 5,000 steps, stoppe
 evaluations of 250 steps without a new best; variants that carry their own patience keep it and are
 cut at 5,000 steps; sa_b1024 sees as many positives in an eighth of the steps.
 
-sequences: leave-one-out, whole catalogue, seen items out. One block of width 64 for all, at most
-200 epochs, stopped after 10 evaluations, an epoch each, without a new best.
+sequences: leave-one-out, whole catalogue, seen items out. One block for all, at most 200 epochs,
+stopped after 5 evaluations, an epoch each, without a new best.
 """
 
 from __future__ import annotations
@@ -87,11 +87,11 @@ SUITES = {
         store=HERE / "results" / "sequences.jsonl",
         groups=(
             CLOSED,
-            ("default", "sasrec_bce", "sasrec_ce"),
-            ("esasrec", "hstu", "gru4rec", "gsasrec", "sasrec_original"),
+            ("small", "sasrec_bce", "sasrec_ce"),
+            ("default", "esasrec", "hstu", "gru4rec", "gsasrec", "sasrec_original"),
         ),
-        budget=("blocks=1", "epochs=200", "patience=10"),
-        logs={"ml-100k": ("length=200",)},
+        budget=("blocks=1", "epochs=200", "patience=5"),
+        logs={"ml-100k": ("length=200", "batch=32")},
         primary="ndcg@10",
         shown=("recall@5", "ndcg@5", "recall@10", "ndcg@10", "recall@50", "coverage@10"),
     ),

@@ -44,6 +44,8 @@ LONG = {"epochs": 200, "patience": 50}
 PUBLISHED = {"similarity": "dot", "negatives": "uniform", "draw_from": "all"}
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
+    # Short and sparse logs: width, dropout and temperature chosen on Beauty's validation part.
+    "small": {"dim": 128, "blocks": 1, "dropout": 0.3, "temperature": 0.1},
     "popular": {"model": "popular"},
     "item_knn": {"model": "item_knn"},
     "ease": {"model": "ease"},
