@@ -138,8 +138,8 @@ TINY = Retail(users=300, items=160, categories=8, events=16.0, brands=12, dim=8)
 # their ids alone must fail on much of what is asked at the end, where features tell the category.
 FRESH = Retail(users=5_000, items=2_400, categories=120, fresh=0.2, fresh_days=15, kinds=("click",))
 
-# Small enough that sixty settings of a model can be held against each other in an hour, with a tenth
-# of the shelf new, so that features have something to say.
+# Small enough that sixty settings of a model can be held against each other in an hour; a tenth of
+# the shelf is new, so that features have something to say.
 STUDY = Retail(users=1_500, items=800, categories=40, events=14.0, fresh=0.1, kinds=("click",))
 
 # The controlled experiment on the read-out: 4,000 items in 80 clusters, 3 clusters a person,
