@@ -18,7 +18,7 @@ FIRST = ("recall@50", "ndcg@50", "hit_rate@50", "recall@20", "ndcg@20", "hit_rat
 
 @dataclass(frozen=True)
 class Contrast:
-    """What to compare; no metrics named: those of FIRST that both have, as one family."""
+    """What to compare; no metrics named: the one A was chosen by, then those of FIRST."""
 
     metrics: tuple[str, ...] = ()
     margin: float = 0.0
@@ -35,7 +35,9 @@ def contrast(a: Path, b: Path, how: Contrast, watch: Watch = Quiet()) -> dict[st
     """
     ours, theirs = siblings(a), siblings(b)
     left, right = [_report(path) for path in ours], [_report(path) for path in theirs]
-    names = how.metrics or tuple(n for n in FIRST if n in left[0].values and n in right[0].values)
+    common = (stored(ours[0]).config.select_by, *FIRST)  # the metric that A was chosen by decides
+    shared = (n for n in dict.fromkeys(common) if n in left[0].values and n in right[0].values)
+    names = how.metrics or tuple(shared)
     if not names:
         raise ValueError(f"{a} and {b} share no metric: judge both with the same --k first")
     margin = how.margin or None
