@@ -99,6 +99,14 @@ class Requests:
         """The same histories, asked after each of their events."""
         return replace(self, asked=torch.arange(self.history.values.numel()))
 
+    def last(self, count: int) -> Requests:
+        """The last `count` events of each row, with what stands beside them; asks once a row."""
+        assert self.asked is None, "last() is for requests that ask once a row"
+        places = Ragged(torch.arange(self.history.values.numel()), self.history.start).last(count)
+        history = Ragged(self.history.values[places.values], places.start)
+        aligned = {name: column[places.values] for name, column in self.aligned.items()}
+        return replace(self, history=history, aligned=aligned)
+
     def select(self, rows: Tensor) -> Requests:
         """The named rows; only for requests that ask once a row."""
         assert self.asked is None, "select() is for requests that ask once a row"

@@ -166,3 +166,17 @@ def test_runs_on_different_data_name_the_differing_field(sa: Path, tmp_path: Pat
     said = say("compare", sa, other)
     assert said.code == 2
     assert "data" in said.err
+
+
+def test_an_answer_without_what_the_run_was_judged_with_says_so(tmp_path: Path) -> None:
+    flags = ("world=retail_tiny", "dim=8", "epochs=1", "batch=128", "count=20", "user_features=all")
+    said = say("run", "sequence", "--out", tmp_path, "--json", *flags, "event_features=add")
+    run = said.json["runs"][0]
+    bare = say("recommend", run, "--history", "i001", "--k", "2")
+    assert "judged with actor, kind, time" in bare.out
+    assert (
+        "judged with kind, time" in say("recommend", run, "--history", "i001", "--user", "u001").out
+    )
+    unknown = say("recommend", run, "--history", "i001", "--user", "nobody")
+    assert unknown.code == 2
+    assert "knows no such person" in unknown.err

@@ -48,6 +48,8 @@ UNREAD = (
     ("score_heads", Config(score_heads=2)),
     ("margin", Config(margin=0.1)),
     ("gbce_t", Config(gbce_t=0.5)),
+    ("remi_beta", Config(remi_beta=0.5)),
+    ("places", Config(model="hstu", places="rotary")),
     ("hardest", Config(loss="scalable", hardest=3)),
     ("negatives", Config(loss="scalable", negatives="hard")),
     ("count", Config(negatives="all", count=9)),
@@ -195,6 +197,21 @@ def test_an_autoencoder_is_trained_first_and_left_alone_after() -> None:
     assert "quantizer" not in (last.trains or ())
 
 
+def test_shares_that_sum_to_one_but_for_rounding_are_taken() -> None:
+    rank = objective(built(negatives="mixed", hard=0.8, random=0.2)[1])
+    assert isinstance(rank, Rank)
+
+
+def test_hstu_reads_times_without_event_features() -> None:
+    model, stages, split = built(model="hstu")
+    assert split.test.columns == ("time",)  # type: ignore[attr-defined]
+    stage = stages[-1]
+    assert isinstance(stage, Stage)
+    batch = stage.tasks[0].stream.batch(1, 0, 0)
+    model(batch.requests, torch.arange(5)).queries.sum().backward()
+    assert model.blocks[0].gap_bias.grad.abs().max() > 0  # type: ignore[index,union-attr]
+
+
 def test_known_positives_can_be_masked() -> None:
     rank = objective(built(reject_known=True)[1])
     assert isinstance(rank, Rank)
@@ -212,6 +229,14 @@ def test_buckets_choose_their_own_negatives() -> None:
         ({"codes": "features", "code_source": "price"}, "holds no vectors"),
         ({"similarity": "mlp", "diversity": 0.1}, "scored exactly"),
         ({"negatives": "mixed", "hard": 0.9, "random": 0.3}, "need each >= 0"),
+        ({"negatives": "mixed", "count": 1}, "all are hard ones"),
+        ({"negatives": "curriculum", "count": 1}, "all are hard ones"),
+        ({"hardest": 5}, "no log Q"),
+        ({"loss": "gbce"}, "beta is"),
+        ({"loss": "gbce", "negatives": "all"}, "beta is"),
+        ({"loss": "scalable", "similarity": "mlp"}, "no vectors to find buckets"),
+        ({"negatives": "log_uniform", "count_last": 400}, "unique negatives"),
+        ({"features": "all", "ids": "without", "codes": "features"}, "codes stand beside the ids"),
         ({"hard_first": 50, "negatives": "hard"}, "ranks"),
         ({"heads": 3}, "heads=3"),
     ],

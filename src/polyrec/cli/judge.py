@@ -75,13 +75,16 @@ def recommend(
     diversity: Annotated[
         float | None, typer.Option(min=0.0, help="weight of category spread; 0: plain top k")
     ] = None,
+    user: Annotated[
+        str, typer.Option(help="who asks, as the log names them; for runs with user features")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Ask a run for items: the object that was measured answers."""
     from polyrec import experiment
 
     say = Say(as_json)
-    wish = experiment.Wish(tuple(_words(history)), k, exclude_seen, diversity)
+    wish = experiment.Wish(tuple(_words(history)), k, exclude_seen, diversity, user)
     say.result(experiment.recommend(run, wish, say))
 
 

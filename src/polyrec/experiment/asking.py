@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from polyrec import evaluate
 from polyrec.data import Facts
@@ -44,6 +45,7 @@ class Wish:
     k: int = 10
     exclude_seen: bool = False
     diversity: float | None = None  # None: as the run was measured
+    user: str = ""  # who asks, for runs that read what is known of people
 
 
 def judge(path: Path, how: Verdict, watch: Watch = Quiet()) -> dict[str, Any]:
@@ -92,7 +94,12 @@ def recommend(path: Path, wish: Wish, watch: Watch = Quiet()) -> dict[str, Any]:
     if wish.k > facts.items:
         raise ValueError(f"--k {wish.k}: the run knows {facts.items:,} items; ask for fewer")
     history = Ragged.of([ids])
-    requests = Requests(actor=torch.zeros(1, dtype=torch.int64), history=history)
+    requests = Requests(actor=_person(facts, wish.user, path), history=history)
+    if lacking := _lacking(rec, wish):
+        watch.line(
+            f"(judged with {', '.join(lacking)} of each event or person, answered without: lists "
+            "may differ from the measured ones)"
+        )
     seen = history if wish.exclude_seen or config.exclude == "history" else None
     answer = rec.recommend(requests, wish.k, exclude=seen)
     listed = [
@@ -107,6 +114,26 @@ def recommend(path: Path, wish: Wish, watch: Watch = Quiet()) -> dict[str, Any]:
     for place, entry in enumerate(listed, 1):
         watch.line(f"{place:>3}  {entry['id']:<{width}}  {entry['score']:.4f}")
     return {"items": listed, "why": why}
+
+
+def _person(facts: Facts, key: str, path: Path) -> Tensor:
+    """[1]: the id of the person, 0 for nobody.
+
+    Raises:
+        KeyError: the run knows nobody of that name.
+    """
+    if not key:
+        return torch.zeros(1, dtype=torch.int64)
+    found = torch.from_numpy(facts.vocabs["actor"].ids([key]).astype("int64"))
+    if int(found[0]) == 0:
+        raise KeyError(f"--user {key}: {path} knows no such person; leave --user out")
+    return found
+
+
+def _lacking(rec: object, wish: Wish) -> list[str]:
+    """What the model reads that a bare history does not tell."""
+    asks: tuple[str, ...] = getattr(getattr(rec, "model", None), "asks", ())
+    return [name for name in asks if not (name == "actor" and wish.user)]
 
 
 def _asked_anew(told: Stored, how: Verdict, checkpoint: str) -> Report:

@@ -117,6 +117,12 @@ class SequenceRetriever(nn.Module, ABC):
         self.drop, self.norm = Dropout(reading.dropout), nn.LayerNorm(dim, eps=1e-8)
         self.add_module("similarity", Dot() if similarity is None else similarity)
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """What an answer rests on beside the items of the history: "actor", "kind", "time"."""
+        beside = ("kind", "time") if self.events is not None else ()
+        return (*(("actor",) if self.users is not None else ()), *beside)
+
     @abstractmethod
     def _block(self, dim: int, reading: Reading) -> nn.Module:
         """One block of this kind: (events [E, D], layout) -> [E, D]."""
@@ -131,6 +137,8 @@ class SequenceRetriever(nn.Module, ABC):
 
     def queries(self, requests: Requests) -> Tensor:
         """[R, 1, D]."""
+        if self.events is not None and requests.asked is None:
+            requests = requests.last(self.reading.length)  # gaps begin there, as in training
         layout = self._lay(requests)
         return self._read(self.table(layout.ids), layout, requests)
 
@@ -200,6 +208,11 @@ class HSTU(SequenceRetriever):
 
     Source: Zhai et al. 2024, HSTU, in its plain form.
     """
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Times too: the blocks weigh events by the gaps between them."""
+        return tuple(dict.fromkeys((*super().asks, "time")))
 
     def _block(self, dim: int, reading: Reading) -> nn.Module:
         return HSTUBlock(dim, reading.heads, reading.dropout, reading.length)

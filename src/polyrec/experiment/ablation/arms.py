@@ -19,7 +19,7 @@ from polyrec.metrics import RANKING
 from polyrec.recipes import MULTIPLES, Anchor, Change, Recipe, compose, near
 
 BASE = "anchor"  # the name of the arm without a change
-BESIDE = ("ndcg", "recall", "hit_rate", "auc")
+BESIDE = ("ndcg", "recall", "hit_rate")
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def _metrics(
     Raises:
         ValueError: the first is not judged; names what is.
     """
-    per_request = [name for name in names if name.split("@")[0] in {*RANKING, "auc"}]
+    per_request = [name for name in names if name.split("@")[0] in RANKING]
     if primary not in per_request:
         raise ValueError(
             f"primary metric {primary!r} is not judged here{near(primary, per_request)}; there are "

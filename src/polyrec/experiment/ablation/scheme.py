@@ -102,7 +102,7 @@ def trim(scheme: Scheme, hours: float, shelf: Shelf, jobs: int) -> Scheme:
             return smaller
     raise ValueError(
         f"--budget {hours:g}: even {smaller.factors[0]} alone, {smaller.seeds} seeds, takes about "
-        f"{seconds / 3600:.2g} hours; raise the budget, or lower max_steps"
+        f"{seconds / 3600:.2g} hours; raise the budget, or train for less"
     )
 
 

@@ -184,8 +184,9 @@ def _run(q: Question, arm: Arm, rate: float | None) -> str:
 
 
 def _onwards(trial: Trial) -> str:
-    steps = getattr(trial.arm.config, "max_steps", None)
-    more = "" if steps is None else f" max_steps={2 * steps}"
+    config = trial.arm.config
+    key = next((key for key in ("max_steps", "epochs") if hasattr(config, key)), None)
+    more = "" if key is None else f" {key}={2 * getattr(config, key)}"
     return f"polyrec run --resume {shlex.quote(str(trial.paths[0]))}{more}"
 
 

@@ -121,7 +121,8 @@ def plan(config: Config, split: Split, model: nn.Module) -> Plan:
         solve = Solve("solve", lambda _: closed.solve(split.train))
         return Plan((solve,), dataclasses.replace(judge, selected_on="").validate, judge.full)
     columns = sides.columns(config, split.train.clock)
-    stream = Sequences(split.train, config.batch, config.length, columns)
+    weight = config.weight or None
+    stream = Sequences(split.train, config.batch, config.length, columns, weight)
     held = against(config, split, stream, model)
     stage = Stage(
         name="train",

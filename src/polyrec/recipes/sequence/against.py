@@ -25,11 +25,16 @@ from polyrec.negatives import (
     Share,
     Uniform,
     Varying,
+    deal,
 )
+from polyrec.negatives.source import Sizable
+from polyrec.recipes.sequence.build import EXACT
 from polyrec.recipes.sequence.config import Config
 from polyrec.train import Constant, Epochs, Hook, Linear, Piecewise, Rounded, hard_hook
 from polyrec.types import Progress, RankingLoss, Retriever, Sampler, Schedule
 
+CORRECTED = ("sampled_softmax", "interest_aware")  # losses that subtract log Q
+COUNTED = ("uniform", "popular", "log_uniform")  # negatives of one fixed number
 HARD = ("hard", "mixed", "curriculum")  # negatives that the current model is searched for
 
 
@@ -47,6 +52,8 @@ def loss(config: Config, items: int) -> RankingLoss:
     chosen: RankingLoss
     if config.loss == "margin":
         chosen = partial(losses.margin, width=config.margin)
+    elif config.loss == "interest_aware":
+        chosen = partial(losses.interest_aware, beta=config.remi_beta)
     elif config.loss == "gbce":
         chosen = partial(losses.gbce, beta=losses.gbce_beta(items, config.count, config.gbce_t))
     else:
@@ -55,7 +62,12 @@ def loss(config: Config, items: int) -> RankingLoss:
 
 
 def against(config: Config, split: Split, stream: Sequences, model: nn.Module) -> Against:
-    """What the positives are held against."""
+    """What the positives are held against.
+
+    Raises:
+        ValueError: loss and negatives do not go together.
+    """
+    _agree(config)
     keeps: dict[str, nn.Module] = {}
     hooks: tuple[Hook, ...] = ()
     if config.negatives in HARD:
@@ -71,31 +83,77 @@ def against(config: Config, split: Split, stream: Sequences, model: nn.Module) -
     return Against(sampler, keeps, hooks)
 
 
+def _agree(config: Config) -> None:
+    """Refuses, before anything is learnt, what a loss could not use."""
+    corrected = config.loss in CORRECTED
+    if config.loss == "gbce" and (config.negatives not in COUNTED or config.count_last):
+        raise ValueError(
+            f"loss=gbce, negatives={config.negatives}, count_last={config.count_last}: its beta is "
+            f"that of a fixed count; use negatives={' or '.join(COUNTED)} with count_last=0"
+        )
+    if config.hardest and corrected:
+        raise ValueError(
+            f"hardest={config.hardest}: the hardest of the draws have no log Q, which "
+            f"loss={config.loss} needs; use bce, bpr, margin or sampled_softmax_uncorrected"
+        )
+    if corrected and config.negatives in ("mixed", "curriculum") and not _always_even(config):
+        raise ValueError(
+            f"negatives={config.negatives}, count={config.count}: at some time all are hard ones, "
+            f"whose log Q alone means nothing to loss={config.loss}; raise count, or lower hard"
+        )
+    if config.loss == "scalable" and config.similarity in EXACT:
+        raise ValueError(
+            f"loss=scalable: similarity={config.similarity} has no vectors to find buckets by; use "
+            "dot, cosine or gated"
+        )
+
+
+def _always_even(config: Config) -> bool:
+    """Whether every phase draws from another source than the hard one."""
+    ratios = [_ratios(config)] if config.negatives == "mixed" else list(CURRICULUM.values())
+    least = min(config.count, config.count_last or config.count)
+    return all(sum(deal(one, least)[1:]) > 0 for one in ratios)
+
+
+def _ratios(config: Config) -> tuple[float, float, float]:
+    """Shares of hard, uniform and popular negatives."""
+    return config.hard, config.random, round(1 - config.hard - config.random, 9)
+
+
 def _drawn(config: Config, split: Split, stream: Sequences) -> Sampler:
     """Samplers that do not ask the model; their number may follow a schedule."""
     if config.negatives == "all":
         return All(split.facts.items, config.memory_mb)
     if config.negatives == "in_batch":
         return _in_batch(config, split, stream)
-    make = partial(_of_count, config, split, stream)
+    plain = _of_its_own(config, split)
+    beside = _in_batch(config, split, stream) if config.negatives == "uniform_in_batch" else None
+
+    def sized(count: int) -> Sampler:
+        one = plain.with_count(count)
+        return one if beside is None else Mixed((one, beside))
+
     if not config.count_last:
-        return make(config.count)
+        return sized(config.count)
+    plain.with_count(config.count_last)  # refused now, not in the epoch that asks for it
     count = _count(config)
-    return Varying(lambda progress: make(count(progress)))
+    return Varying(lambda progress: sized(count(progress)))
 
 
-def _of_count(config: Config, split: Split, stream: Sequences, count: int) -> Sampler:
-    items, counts, mask = split.facts.items, split.facts.counts, config.reject_seen
-    uniform = _uniform(config, split, count)
+def _of_its_own(config: Config, split: Split) -> Sizable:
+    """The source whose number is the setting's."""
+    items, counts, count = split.facts.items, split.facts.counts, config.count
     match config.negatives:
         case "log_uniform":
-            return LogUniform(items, counts, count, share=config.share, mask_history=mask)
+            return LogUniform(
+                items, counts, count, share=config.share, mask_history=config.reject_seen
+            )
         case "popular":
-            return Popular(items, counts, count, config.popular_alpha, config.share, mask)
-        case "uniform_in_batch":
-            return Mixed((uniform, _in_batch(config, split, stream)))
+            return Popular(
+                items, counts, count, config.popular_alpha, config.share, config.reject_seen
+            )
         case _:
-            return uniform
+            return _uniform(config, split, count)
 
 
 def _uniform(config: Config, split: Split, count: int) -> Uniform | Popular:
@@ -122,9 +180,8 @@ def _with_hard(config: Config, split: Split, cache: HardCache) -> Sampler:
         _uniform(config, split, count),
         Popular(items, counts, count, config.popular_alpha, config.share, config.reject_seen),
     )
-    rest = 1 - config.hard - config.random
     if config.negatives == "mixed":
-        ratios: Schedule[Sequence[float]] = Constant((config.hard, config.random, rest))
+        ratios: Schedule[Sequence[float]] = Constant(_ratios(config))
     else:
         phases = [CURRICULUM[name] for name in ("easy", "medium", "hard")]
         ratios = Piecewise([(place * config.phase, one) for place, one in enumerate(phases)])

@@ -115,7 +115,14 @@ class Config:
         "bpr",
         "margin",
         "scalable",
+        "interest_aware",
     ] = setting("sampled_softmax", "with log Q; over negatives=all the full cross-entropy")
+    remi_beta: float = setting(
+        1.0,
+        "interest_aware: how much harder negatives count; cosine / temperature is large",
+        least=0,
+    )
+    weight: str = setting("", "column of the log that weighs each target; empty: all alike")
     gbce_t: float = setting(0.75, "gbce: how far it is calibrated (gSASRec)", least=0, below=1.001)
     margin: float = setting(0.3, "margin: width; cosine's scores span 2 / temperature", above=0)
     negatives: Negative = setting(

@@ -56,8 +56,9 @@ FACTORS: tuple[Factor, ...] = (
             Change("uniform", {"negatives": "uniform"}),
             Change("popular", {"negatives": "popular"}),
             Change("uniform_in_batch", {"negatives": "uniform_in_batch"}),
-            Change("hard", {"negatives": "hard", "share": "sequence"}),
-            Change("mixed", {"negatives": "mixed", "hard": 0.5, "random": 0.3}),
+            Change("hard", {"negatives": "hard"}),
+            Change("mixed_5", {"negatives": "mixed", "count": 5, "share": "row"}),
+            Change("mixed_1280", {"negatives": "mixed", "count": 1_280, "share": "batch"}),
             Change(
                 "grow_1_to_5",
                 {"negatives": "uniform", "count": 1, "count_last": 5, "share": "row"},
@@ -97,9 +98,14 @@ FACTORS: tuple[Factor, ...] = (
     ),
     Factor(
         "curriculum",
-        (Change("three_phases", {"negatives": "curriculum"}),),
+        (
+            Change("three_phases_10", {"negatives": "curriculum", "count": 10, "share": "row"}),
+            Change(
+                "three_phases_1280", {"negatives": "curriculum", "count": 1_280, "share": "batch"}
+            ),
+        ),
         priority=3,
-        why="easy, medium, hard: 5 epochs each",
+        why="easy, medium, hard: 5 epochs each; with few negatives and with many",
     ),
     Factor(
         "heads",

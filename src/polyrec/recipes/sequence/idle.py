@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from polyrec.recipes.sequence.against import HARD
+from polyrec.recipes.sequence.against import CORRECTED, HARD
 from polyrec.recipes.sequence.build import CLOSED, HEADED
 from polyrec.recipes.sequence.config import Config
 from polyrec.recipes.sequence.sides import AS_TASK
@@ -32,6 +32,10 @@ def _log(config: Config) -> Rules:
         "dedup": (kept, "another split"),
         "ties": (config.split != "leave-one-out", "split=leave-one-out"),
         "heads": (config.model == "gru" and config.heads != 1, "an attention model"),
+        "places": (
+            config.places == "rotary" and config.model in ("hstu", "gru"),
+            "model=sasrec or ligr",
+        ),
         "norm": (trained and config.model != "sasrec", "model=sasrec"),
         "neighbours": (config.model != "item_knn", "model=item_knn"),
         "shrink": (config.model != "item_knn", "model=item_knn"),
@@ -65,6 +69,7 @@ def _score(config: Config) -> Rules:
         "tau": (config.similarity != "cosine", "similarity=cosine"),
         "score_heads": (config.similarity not in HEADED, "a similarity of several heads"),
         "margin": (config.loss != "margin", "loss=margin"),
+        "remi_beta": (config.loss != "interest_aware", "loss=interest_aware"),
         "gbce_t": (config.loss != "gbce", "loss=gbce"),
         "hardest": (config.loss == "scalable", "another loss"),
     }
@@ -96,6 +101,9 @@ def _negatives(config: Config) -> Rules:
         "hard_last": (not hard, searched),
         "hard_query": (not hard, searched),
         "hard_every": (not hard, searched),
-        "hard_correction": (not mixed, "negatives=mixed or curriculum"),
+        "hard_correction": (
+            not mixed or config.loss not in CORRECTED,
+            "negatives=mixed or curriculum, with a loss of log Q,",
+        ),
         "phase": (config.negatives != "curriculum" or scalable, "negatives=curriculum"),
     }

@@ -36,10 +36,10 @@ def head(config: Config, facts: Facts) -> CodeHead | None:
 
 
 def columns(config: Config, clock: bool) -> tuple[str, ...]:
-    """Columns of the log that travel beside histories."""
-    if config.event_features == "none":
-        return ()
-    return ("kind", "time") if clock else ("kind",)
+    """Columns of the log that travel beside histories: what events are read by, HSTU's times."""
+    kinds = ("kind",) if config.event_features != "none" else ()
+    timed = clock and (bool(kinds) or config.model == "hstu")
+    return (*kinds, "time") if timed else kinds
 
 
 def code_stages(config: Config, split: Split, model: nn.Module) -> list[Solve | Stage]:
@@ -97,6 +97,11 @@ def _items(config: Config, facts: Facts) -> nn.Module:
     if not config.features:
         return table
     of = _table(facts, "target", "features")
+    if config.ids == "without" and config.codes in IN_ITEMS:
+        raise ValueError(
+            f"codes={config.codes}: codes stand beside the ids, and ids=without leaves those out; "
+            "use codes=auxiliary, or ids=with"
+        )
     ids = None if config.ids == "without" else table
     return Tower(ids, of, _names(config.features, of), facts.counts > 0, _form(config))
 
