@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -211,3 +213,15 @@ def test_a_run_whose_data_changed_is_not_resumed(tmp_path: Path) -> None:
     assert snapshot(run) == before
     log.unlink()
     refused(say("run", "--resume", run, "max_steps=4"), "log.csv")
+
+
+def test_a_warning_is_one_line_without_the_place_in_the_code(tmp_path: Path) -> None:
+    flags = ["world=retail_tiny", "dim=8", "epochs=1", "batch=128", "count=20", "hard_last=400"]
+    command = [sys.executable, "-m", "polyrec", "run", "sequence", "negatives=hard", *flags]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path), "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.splitlines()
+    assert [line for line in said if line.startswith("polyrec: hard window:")]
+    assert not [line for line in said if "Warning" in line or ".py:" in line]

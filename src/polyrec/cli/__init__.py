@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
 import typer
 
@@ -45,6 +47,7 @@ _BAD_INPUT = (ValueError, KeyError, FileNotFoundError, FileExistsError, MemoryEr
 def main() -> None:
     """The entry point of `polyrec`."""
     signal.signal(signal.SIGTERM, _stop)
+    warnings.showwarning = _warn
     sys.exit(status(sys.argv[1:]))
 
 
@@ -86,6 +89,18 @@ def _one_line(error: BaseException) -> str:
 def _refuse(text: str, code: int = BAD_INPUT) -> int:
     sys.stderr.write(f"polyrec: {text}\n")
     return code
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning in one line, without the place in the code that it comes from."""
+    sys.stderr.write(f"polyrec: {' '.join(str(message).split())}\n")
 
 
 def _stop(number: int, frame: object) -> None:
