@@ -10,7 +10,7 @@ import torch
 from tests.experiment.orders import lines, read, say, train
 
 from polyrec import evaluate, losses
-from polyrec.experiment.records import WITH_LOG_Q
+from polyrec.losses import CORRECTED
 from polyrec.types import Scores
 
 
@@ -74,7 +74,7 @@ def test_a_loss_is_said_to_use_log_q_exactly_if_it_does(name: str) -> None:
         )
         return float(losses.LOSSES[name](scores))
 
-    assert (value(0.0) != value(-1.0)) == (name in WITH_LOG_Q)
+    assert (value(0.0) != value(-1.0)) == (name in CORRECTED)
 
 
 def test_each_parameter_names_the_stages_that_train_it(run: Path) -> None:

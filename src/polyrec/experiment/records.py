@@ -18,12 +18,12 @@ from torch import nn
 
 import polyrec
 from polyrec.data import Split
+from polyrec.losses import CORRECTED
 from polyrec.recipes import Plan, Sourced, reasons
 from polyrec.run import Run
 from polyrec.train import Solve, Stage, describe
 
 PACKAGES = ("torch", "numpy", "scipy", "polars", "pyarrow", "numba", "faiss-cpu", "safetensors")
-WITH_LOG_Q = frozenset({"sampled_softmax", "interest_aware"})  # losses that correct for the sampler
 
 
 def settings(sourced: Sourced[Any], variant: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -214,11 +214,17 @@ def _objective(model: nn.Module, told: Mapping[str, Any]) -> dict[str, Any]:
         "count": sampler.get("count"),
         "share": sampler.get("share"),
         "draws": sampler.get("draws"),
-        "log_q": settings["is"] in WITH_LOG_Q,
+        "log_q": _corrects(settings),
         "similarity": similarity.get("is"),
-        "temperature": similarity.get("tau", similarity.get("temperature")),
+        "temperature": getattr(getattr(model, "similarity", None), "tau", None),
         "pick": told.get("pick"),
     }
+
+
+def _corrects(loss: Mapping[str, Any]) -> bool:
+    """Whether the loss subtracts log q: by itself, or as the one that it wraps."""
+    wrapped = loss.get("loss") if loss["is"] == "PositiveAware" else loss["is"]
+    return (wrapped["is"] if isinstance(wrapped, Mapping) else wrapped) in CORRECTED
 
 
 def _version(name: str) -> str:

@@ -37,9 +37,12 @@ LOSSES: dict[str, RankingLoss] = {
     "hardest": Hardest(),
     "positive_aware": PositiveAware(),
 }
+# Losses that correct for the sampler; `positive_aware` does as the loss that it wraps.
+CORRECTED = frozenset({"sampled_softmax", "interest_aware", "positive_aware"})
 LABEL_LOSSES: dict[str, LabelLoss] = {"bce": label_bce, "focal": focal}
 
 __all__ = [
+    "CORRECTED",
     "LABEL_LOSSES",
     "LOSSES",
     "Buckets",

@@ -33,7 +33,6 @@ from polyrec.recipes.sequence.config import Config
 from polyrec.train import Constant, Epochs, Hook, Linear, Piecewise, Rounded, hard_hook
 from polyrec.types import Progress, RankingLoss, Retriever, Sampler, Schedule
 
-CORRECTED = ("sampled_softmax", "interest_aware")  # losses that subtract log Q
 COUNTED = ("uniform", "popular", "log_uniform")  # negatives of one fixed number
 HARD = ("hard", "mixed", "curriculum")  # negatives that the current model is searched for
 
@@ -85,7 +84,7 @@ def against(config: Config, split: Split, stream: Sequences, model: nn.Module) -
 
 def _agree(config: Config) -> None:
     """Refuses, before anything is learnt, what a loss could not use."""
-    corrected = config.loss in CORRECTED
+    corrected = config.loss in losses.CORRECTED
     if config.loss == "gbce" and (config.negatives not in COUNTED or config.count_last):
         raise ValueError(
             f"loss=gbce, negatives={config.negatives}, count_last={config.count_last}: its beta is "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from polyrec.recipes.sequence.against import CORRECTED, HARD
+from polyrec.losses import CORRECTED
+from polyrec.recipes.sequence.against import HARD
 from polyrec.recipes.sequence.build import CLOSED, HEADED
 from polyrec.recipes.sequence.config import Config
 from polyrec.recipes.sequence.sides import AS_TASK
