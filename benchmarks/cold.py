@@ -20,7 +20,7 @@ from trained import Ask, Bench, Figures, told, where, write
 HERE = Path(__file__).resolve().parent
 WORLDS = {"features tell": "retail_fresh", "features are noise": "retail_fresh_noise"}
 VARIANTS = ("default", "features", "features_only")
-SAME = ("kinds=click", "epochs=40", "patience=5", "dim=32", "blocks=1")
+SAME = ("kinds=click", "epochs=15", "patience=3", "lr=0.004", "dim=32", "blocks=1")
 RARE = 4  # train events of the wanted item
 METRIC = "recall@10"
 
