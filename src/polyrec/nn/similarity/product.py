@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 SHORTEST = 1e-8  # below this norm a vector has no direction
 
 
-class InnerProduct(nn.Module):
+class InnerProduct(nn.Module, ABC):
     """A score that is <q', i'>: a subclass says what each side becomes."""
 
+    @abstractmethod
     def query_side(self, query: Tensor) -> Tensor:
         """[..., D] -> [..., D']."""
-        raise NotImplementedError
 
+    @abstractmethod
     def item_side(self, item: Tensor) -> Tensor:
         """[..., D] -> [..., D']."""
-        raise NotImplementedError
 
     def forward(self, query: Tensor, item: Tensor) -> Tensor:
         """[*S, P, D], [*S, N, D] -> [*S, P, N]."""
