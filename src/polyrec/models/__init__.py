@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from polyrec.models.closed_form import EASE, ItemKNN, MostPopular, popularity
+from polyrec.models.closed_form import EASE, ItemKNN, MostPopular, SpectralCF, popularity
 from polyrec.models.codes import SolveCodes, Together, content_vectors, log_vectors
 from polyrec.models.history import FromHistory
 from polyrec.models.interests import MIND, ComiRecDR, ComiRecSA, YouTubeDNN
@@ -41,6 +41,7 @@ __all__ = [
     "SASRec",
     "Sides",
     "SolveCodes",
+    "SpectralCF",
     "Together",
     "YouTubeDNN",
     "content_vectors",

@@ -11,7 +11,7 @@ from polyrec.recipes.parts.judge import (
     recommender,
 )
 from polyrec.recipes.parts.learn import Cuts, Later, TrainSettings, similarity, stream
-from polyrec.recipes.parts.log import LogSettings, filters, log, oracle, shop, split
+from polyrec.recipes.parts.log import LogSettings, SourceSettings, filters, log, oracle, shop, split
 
 __all__ = [
     "CHOOSING",
@@ -23,6 +23,7 @@ __all__ = [
     "Later",
     "LogSettings",
     "ServeSettings",
+    "SourceSettings",
     "TrainSettings",
     "categories",
     "filters",

@@ -19,8 +19,8 @@ from polyrec.data.splits import How, Ties
 from polyrec.types import Recommender
 
 
-class LogSettings(Protocol):
-    """Settings that say which log, what of it counts, and how it is split."""
+class SourceSettings(Protocol):
+    """Settings that say which log, and what of it counts."""
 
     @property
     def data(self) -> str: ...
@@ -38,6 +38,11 @@ class LogSettings(Protocol):
     def min_items(self) -> int: ...
     @property
     def k_core(self) -> int: ...
+
+
+class LogSettings(SourceSettings, Protocol):
+    """Settings that also say how it is split."""
+
     @property
     def split(self) -> How | Literal["kept"]: ...
     @property
@@ -63,7 +68,7 @@ def split(settings: LogSettings) -> Split:
     return dataset.split(data.SplitConfig(how=settings.split, cut=settings.cut, ties=ties))
 
 
-def log(settings: LogSettings) -> Dataset:
+def log(settings: SourceSettings) -> Dataset:
     """The data set at the settings' path; without one, the clicks of the simulated shop."""
     if not settings.data:
         return shop(settings.world)[0]
@@ -87,7 +92,7 @@ def oracle(name: str, facts: Facts, horizon: worlds.Horizon = "rest") -> Recomme
     return worlds.oracle(shop(name)[1], facts.vocabs, horizon)
 
 
-def filters(settings: LogSettings) -> Filters:
+def filters(settings: SourceSettings) -> Filters:
     """What is left out of the log before it is split."""
     one_pass = settings.k_core == 0 and max(settings.min_users, settings.min_items) > 1
     return Filters(

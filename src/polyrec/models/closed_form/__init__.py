@@ -1,0 +1,22 @@
+"""Models that are solved, not trained: popularity, neighbours, linear maps, factors, spectra.
+
+Their whole memory is buffers of a size known from the constructor, so a state dict is the model.
+`solve` fills them from a log; `scores` answers for histories that the log need not hold.
+"""
+
+from polyrec.models.closed_form.linear import EASE
+from polyrec.models.closed_form.neighbours import ItemKNN
+from polyrec.models.closed_form.popular import MostPopular, popularity
+from polyrec.models.closed_form.spectral import Filter, SpectralCF, bspm, gf_cf, turbo_cf
+
+__all__ = [
+    "EASE",
+    "Filter",
+    "ItemKNN",
+    "MostPopular",
+    "SpectralCF",
+    "bspm",
+    "gf_cf",
+    "popularity",
+    "turbo_cf",
+]

@@ -1,0 +1,69 @@
+"""Messages along the edges of a graph: each node gets the weighted sum of its neighbours.
+
+One product does it: y = diag(into) A diag(out_of) x, A the 0/1 matrix of the edges in compressed
+rows. No array of values is kept, and a gradient is the same product along the reversed edges, so
+nothing is saved for it. Every output row is summed by one thread in the order of its edges: the
+bytes do not depend on the number of threads.
+
+Measured on Gowalla's graph (70,841 nodes, 1,620,256 edges, width 64): torch's `embedding_bag` as
+used here and a compiled loop of our own take the same 17 ms on one thread, so there is no loop of
+our own. Letters: n rows, m columns, E edges, D width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Edges:
+    """A matrix of edges in compressed rows, with a factor a row and a factor a column."""
+
+    start: Tensor  # [n + 1], same dtype as target
+    target: Tensor  # [E], int32 or int64, columns
+    into: Tensor  # [n], factor of each row
+    out_of: Tensor  # [m], factor of each column
+
+    def factors(self, into: Tensor, out_of: Tensor) -> Edges:
+        """The same edges under other factors."""
+        return replace(self, into=into, out_of=out_of)
+
+    def times(self, x: Tensor) -> Tensor:
+        """[m, D] -> [n, D], without gradient."""
+        scaled = x * self.out_of.to(x.dtype)[:, None]
+        summed = F.embedding_bag(
+            self.target, scaled, self.start, mode="sum", include_last_offset=True
+        )
+        return summed.mul_(self.into.to(x.dtype)[:, None])
+
+
+def propagate(x: Tensor, edges: Edges, reverse: Edges | None = None) -> Tensor:
+    """[m, D] -> [n, D]: every row's weighted sum over its neighbours, with gradient.
+
+    Args:
+        reverse: the same edges from their other end; None = the matrix equals its transpose.
+    """
+    found: Tensor = _Propagate.apply(x, edges, edges if reverse is None else reverse)  # type: ignore[no-untyped-call]
+    return found
+
+
+def inverse_power(degree: Tensor, power: float = 0.5) -> Tensor:
+    """[n] degree^-power, 0 for a node without edges: float32."""
+    scaled = degree.double().clamp(min=1) ** -power
+    return torch.where(degree > 0, scaled, 0.0).float()
+
+
+class _Propagate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, edges: Edges, reverse: Edges) -> Tensor:
+        ctx.reverse = reverse
+        return edges.times(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.reverse.times(grad.contiguous()), None, None

@@ -1,0 +1,82 @@
+"""Collaborative filtering on the graph of people and items, from neighbours to LightGCN.
+
+Closed forms, filters of the graph's spectrum, and trained vectors with and without propagation,
+under one protocol: all items ranked, known ones left out. One page of choices; what they mean
+stands in docs/graph_cf.md, and what sources say in `tables`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from polyrec.data import Facts, Split
+from polyrec.recipes import parts
+from polyrec.recipes.graphs import build, log
+from polyrec.recipes.graphs.config import Config
+from polyrec.recipes.graphs.idle import idle
+from polyrec.recipes.graphs.tables import CURVES, EXPECTED
+from polyrec.recipes.plan import Plan
+from polyrec.train import Solve
+from polyrec.types import Recommender
+
+PUBLISHED = {"fit": "all"}
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "default": {},
+    "popular": {"model": "popular", **PUBLISHED},
+    "item_knn": {"model": "item_knn", **PUBLISHED},
+    "ease": {"model": "ease", "l2": 200.0, "memory_mb": 16_000, **PUBLISHED},
+    "gf_cf": {"model": "gf_cf", **PUBLISHED},
+    "gf_cf_randomised": {"model": "gf_cf", "svd": "randomised", **PUBLISHED},
+    "turbo_cf": {"model": "turbo_cf", **PUBLISHED},
+    "bspm": {"model": "bspm", "rank": 448, "low_pass": 0.2, **PUBLISHED},
+    "bspm_late": {"model": "bspm", "rank": 448, "low_pass": 0.2, "merge": "late", **PUBLISHED},
+}
+
+DEFAULT = "default"
+RIVALS = ("popular",)
+TRAINING = frozenset({
+    "lr", "epochs", "eval_every", "patience", "decay", "log_every", "memory_mb", "contrast",
+    "contrast_tau", "negative_weight", "item_weight", "margin",
+})  # fmt: skip
+LENGTH = "epochs"
+__all__ = [
+    "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "RIVALS", "TRAINING", "VARIANTS", "Config",
+    "ceiling", "data", "idle", "model", "plan", "serve",
+]  # fmt: skip
+
+LISTS = (10, 20, 50)
+
+
+def data(config: Config) -> Split:
+    """The log as edges, split as the settings say; facts hold the graph of what is learnt from."""
+    return log.split(config)
+
+
+def model(config: Config, facts: Facts) -> nn.Module:
+    """An untrained model of the setting's kind."""
+    return build.model(config, facts)
+
+
+def serve(config: Config, model: nn.Module, facts: Facts) -> Recommender:
+    """The object that is measured and served."""
+    return parts.recommender(config, model, facts)
+
+
+def plan(config: Config, split: Split, model: nn.Module) -> Plan:
+    """One closed form, or one stage over edges."""
+    judge = parts.Judge(
+        config, split, lambda trained: serve(config, trained, split.facts), "", LISTS
+    )
+    closed = model
+    assert isinstance(closed, parts.ClosedForm)
+    solve = Solve("solve", lambda _: closed.solve(split.train))
+    return Plan((solve,), judge.validate, judge.full)
+
+
+def ceiling(config: Config, split: Split) -> Recommender | None:
+    """The oracle of the simulated shop; a real log has none."""
+    return None if config.data else parts.oracle(config.world, split.facts)

@@ -1,0 +1,42 @@
+"""From settings to the model."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from polyrec import models
+from polyrec.data import Facts
+from polyrec.models.closed_form import Filter, SpectralCF, bspm, gf_cf, turbo_cf
+from polyrec.recipes.graphs.config import Config
+
+SPECTRAL = ("gf_cf", "turbo_cf", "bspm")
+CLOSED = ("popular", "item_knn", "rp3beta", "slim", "ease", "ials", *SPECTRAL)
+
+
+def model(config: Config, facts: Facts) -> nn.Module:
+    """An untrained model of the setting's kind."""
+    return _closed(config, facts)
+
+
+def spectral(config: Config) -> Filter:
+    """The filter that the settings describe."""
+    match config.model:
+        case "gf_cf":
+            return gf_cf(config.rank, config.low_pass, config.svd)
+        case "turbo_cf":
+            return turbo_cf(config.order, config.people_power, config.entry_power)
+    ideal = Filter(rank=config.rank, beta=config.low_pass, merge=config.merge, svd=config.svd)
+    return bspm(config.until, 1, config.scheme, ideal)
+
+
+def _closed(config: Config, facts: Facts) -> nn.Module:
+    items, budget = facts.items, config.memory_mb
+    match config.model:
+        case "popular":
+            return models.MostPopular(items)
+        case "item_knn":
+            return models.ItemKNN(items, config.neighbours, config.shrink, budget)
+        case "ease":
+            return models.EASE(items, config.l2, budget)
+    edges = int(facts.counts.sum())
+    return SpectralCF(items, facts.actors, edges, spectral(config), budget)

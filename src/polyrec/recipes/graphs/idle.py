@@ -1,0 +1,56 @@
+"""Which settings of the graphs recipe change nothing under the others, and what reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from polyrec.recipes.graphs.config import Config
+
+READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
+    "neighbours": ("item_knn", "rp3beta", "slim"),
+    "shrink": ("item_knn",),
+    "walk_alpha": ("rp3beta",),
+    "walk_beta": ("rp3beta",),
+    "l2": ("ease", "slim"),
+    "l1": ("slim",),
+    "rank": ("gf_cf", "bspm"),
+    "low_pass": ("gf_cf", "bspm"),
+    "svd": ("gf_cf", "bspm"),
+    "merge": ("bspm",),
+    "until": ("bspm",),
+    "scheme": ("bspm",),
+    "order": ("turbo_cf",),
+    "people_power": ("turbo_cf",),
+    "entry_power": ("turbo_cf",),
+    "layers": ("lightgcn", "sgl", "simgcl", "xsimgcl"),
+    "alpha0": ("ials",),
+    "reg": ("ials",),
+    "sweeps": ("ials",),
+    "negative_weight": ("ultragcn", "simplex"),
+    "margin": ("simplex",),
+    "item_weight": ("ultragcn",),
+    "item_neighbours": ("ultragcn",),
+    "own": ("simplex",),
+    "drop": ("sgl",),
+    "noise": ("simgcl", "xsimgcl"),
+    "contrast": ("sgl", "simgcl", "xsimgcl"),
+    "contrast_tau": ("sgl", "simgcl", "xsimgcl"),
+    "contrast_layer": ("xsimgcl",),
+}
+
+
+def idle(config: Config) -> Mapping[str, str]:
+    """Setting -> what would have to hold for it to be read."""
+    kept = config.split == "kept"
+    found = {
+        key: f"model={' or '.join(models)}"
+        for key, models in READERS.items()
+        if config.model not in models
+    }
+    if kept:
+        found |= dict.fromkeys(
+            ("kinds", "positives", "dedup", "k_core", "min_users", "min_items"), "another split"
+        )
+    elif config.k_core > 0:
+        found |= dict.fromkeys(("min_users", "min_items"), "k_core=0")
+    return found
