@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from polyrec.data.events import Events
-from polyrec.models import EASE, ItemKNN, MostPopular, popularity
+from polyrec.kernels.graphs.als import Side, sweep
+from polyrec.models import EASE, IALS, SLIM, ItemKNN, MostPopular, RP3beta, popularity
 from polyrec.types import Ragged, Requests
 
 ITEMS = 30
@@ -133,3 +135,116 @@ def test_neighbours_refuse_an_item_with_too_many_candidates():
 def test_neighbours_need_a_count():
     with pytest.raises(ValueError, match="neighbours >= 1"):
         ItemKNN(ITEMS, 0)
+
+
+def test_rp3beta_is_its_product_of_steps():
+    model, log = RP3beta(ITEMS, 5, alpha=0.7, beta=0.4), events()
+    model.solve(log)
+    seen = binary(log)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        person = np.nan_to_num((seen / seen.sum(1)[:, None]) ** 0.7)
+        item = np.nan_to_num((seen.T / seen.sum(0)[:, None]) ** 0.7)
+        walk = np.nan_to_num(item @ person / seen.sum(0) ** 0.4)
+    np.fill_diagonal(walk, 0)
+    largest = -np.sort(-walk[3])[:5]
+    assert np.allclose(model.weight[3].numpy(), largest / largest.sum(), atol=1e-6)
+    plain = RP3beta(ITEMS, 5, 0.7, 0.4, scale="none")
+    plain.solve(log)
+    assert np.allclose(plain.weight[3].numpy(), largest, atol=1e-6)
+
+
+def slim(l1, l2):
+    model, log = SLIM(ITEMS, ITEMS, l1, l2), events()
+    model.solve(log)
+    whole = model.prepare().matrix.toarray()
+    return whole, binary(log)
+
+
+@pytest.mark.parametrize(("l1", "l2"), [(0.5, 2.0), (2.0, 0.0), (0.0, 5.0)])
+def test_slim_meets_the_conditions_of_an_optimum(l1, l2):
+    b, seen = slim(l1, l2)
+    assert (b >= 0).all()
+    assert (np.diag(b) == 0).all()
+    slope = seen.T @ (seen @ b - seen) + l2 * b + l1
+    inside = np.ones_like(b, bool)
+    np.fill_diagonal(inside, False)
+    both = (seen.T @ seen > 0) & inside  # others can never enter
+    assert np.abs(slope[both & (b > 0)]).max() < 1e-2
+    assert slope[both & (b == 0)].min() > -1e-2
+
+
+def test_slim_scores_are_history_times_map():
+    model = SLIM(ITEMS, 10, 0.5, 2.0)
+    model.solve(events())
+    b = model.prepare().matrix.toarray()
+    scores = model.scores(ask([3, 5, 3], []))
+    assert np.allclose(scores[0].numpy(), b[3] + b[5], atol=1e-6)
+    assert scores[1].abs().max() == 0
+
+
+def test_slim_refuses_negative_penalties():
+    with pytest.raises(ValueError, match="SLIM"):
+        SLIM(ITEMS, l1=-1.0)
+
+
+def dense_als(seen, w, h, alpha0, reg):
+    """One pass over `w` by the normal equations, row by row."""
+    out = np.zeros_like(w)
+    for u in range(len(w)):
+        mine = h[seen[u] > 0]
+        if len(mine):
+            penalty = reg * (len(mine) + alpha0 * (len(h) - 1))
+            a = mine.T @ mine + alpha0 * h.T @ h + penalty * np.eye(h.shape[1])
+            out[u] = np.linalg.solve(a, mine.sum(0))
+    return out
+
+
+def test_a_sweep_of_ials_is_the_dense_solution():
+    log = events()
+    seen = csr_matrix(binary(log))
+    h = np.random.default_rng(0).normal(size=(ITEMS + 1, 6)).astype(np.float32)
+    h[0] = 0
+    w = np.zeros((log.actors + 1, 6), np.float32)
+    lengths = np.diff(seen.indptr)
+    side = Side(seen.indptr.astype(np.int64), seen.indices, 0.02 * (lengths + 0.1 * ITEMS))
+    sweep(w, h, 0.1 * h.T.astype(float) @ h, side, (0, 6))
+    assert np.abs(w - dense_als(binary(log), w, h.astype(float), 0.1, 0.02)).max() < 1e-5
+
+
+def loss_of(model, w, h, seen):
+    lengths, chosen = seen.sum(1), seen.sum(0)
+    y = w @ h.T
+    fit = ((y - 1)[seen > 0] ** 2).sum() + model.alpha0 * (y**2).sum()
+    ours = (lengths + model.alpha0 * (len(h) - 1)) @ (w**2).sum(1)
+    theirs = (chosen + model.alpha0 * (len(w) - 1)) @ (h**2).sum(1)
+    return fit + model.reg * (ours + theirs)
+
+
+def test_more_sweeps_of_ials_lower_its_loss_and_blocks_reach_the_same():
+    seen, found = binary(events()), []
+    for dim, sweeps in ((8, 2), (8, 20), (40, 20)):
+        model = IALS(ITEMS, dim, 0.1, 0.02, sweeps)
+        model.solve(events())
+        h = model.vectors.numpy().astype(float)
+        w = dense_als(seen, np.zeros((len(seen), dim)), h, 0.1, 0.02)
+        found.append(loss_of(model, w, h, seen))
+    assert found[1] < found[0]
+    assert found[2] < 1.01 * found[1]
+
+
+def test_ials_answers_a_history_as_it_would_train_it():
+    model = IALS(ITEMS, 40, 0.1, 0.02, 3)
+    model.solve(events())
+    h = model.vectors.numpy().astype(float)
+    seen = np.zeros((1, ITEMS + 1))
+    seen[0, [3, 5]] = 1
+    w = dense_als(seen, np.zeros((1, 40)), h, 0.1, 0.02)
+    assert np.abs(model.scores(ask([3, 5, 3])).numpy() - w @ h.T).max() < 1e-4
+    assert model.scores(ask([])).abs().max() == 0
+
+
+def test_ials_refuses_settings_out_of_range():
+    with pytest.raises(ValueError, match="alpha0"):
+        IALS(ITEMS, alpha0=0.0)
+    with pytest.raises(ValueError, match="budget"):
+        IALS(ITEMS, budget_mb=0)

@@ -2,7 +2,16 @@
 
 from torch import nn
 
-from polyrec.models.closed_form import EASE, ItemKNN, MostPopular, SpectralCF, popularity
+from polyrec.models.closed_form import (
+    EASE,
+    IALS,
+    SLIM,
+    ItemKNN,
+    MostPopular,
+    RP3beta,
+    SpectralCF,
+    popularity,
+)
 from polyrec.models.codes import SolveCodes, Together, content_vectors, log_vectors
 from polyrec.models.history import FromHistory
 from polyrec.models.interests import MIND, ComiRecDR, ComiRecSA, YouTubeDNN
@@ -12,7 +21,11 @@ from polyrec.models.transformer import HSTU, GRUSequence, LiGR, Reading, SASRec,
 MODELS: dict[str, type[nn.Module]] = {
     "popular": MostPopular,
     "item_knn": ItemKNN,
+    "rp3beta": RP3beta,
+    "slim": SLIM,
     "ease": EASE,
+    "ials": IALS,
+    "spectral": SpectralCF,
     "youtube_dnn": YouTubeDNN,
     "gru4rec": GRU4Rec,
     "mind": MIND,
@@ -27,8 +40,10 @@ MODELS: dict[str, type[nn.Module]] = {
 __all__ = [
     "EASE",
     "HSTU",
+    "IALS",
     "MIND",
     "MODELS",
+    "SLIM",
     "ComiRecDR",
     "ComiRecSA",
     "FromHistory",
@@ -37,6 +52,7 @@ __all__ = [
     "ItemKNN",
     "LiGR",
     "MostPopular",
+    "RP3beta",
     "Reading",
     "SASRec",
     "Sides",

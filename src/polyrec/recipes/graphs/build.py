@@ -36,7 +36,15 @@ def _closed(config: Config, facts: Facts) -> nn.Module:
             return models.MostPopular(items)
         case "item_knn":
             return models.ItemKNN(items, config.neighbours, config.shrink, budget)
+        case "rp3beta":
+            alpha, beta = config.walk_alpha, config.walk_beta
+            return models.RP3beta(items, config.neighbours, alpha, beta, budget_mb=budget)
+        case "slim":
+            return models.SLIM(items, config.neighbours, config.l1, config.l2, budget)
         case "ease":
             return models.EASE(items, config.l2, budget)
+        case "ials":
+            numbers = config.alpha0, config.reg, config.sweeps
+            return models.IALS(items, config.dim, *numbers, budget)
     edges = int(facts.counts.sum())
     return SpectralCF(items, facts.actors, edges, spectral(config), budget)

@@ -34,7 +34,8 @@ class Config:
         "auto", "the parts that files give, else 8:1:1 at random inside each person"
     )
     fit: Literal["train", "all"] = setting(
-        "train", "train: validation stays unseen, to choose on; all: both, as published, judged once"
+        "train",
+        "train: validation stays unseen, to choose on; all: both, as published, judged once",
     )
     seed: int = setting(1, "of model, draws and order", least=0, below=2**62)
     # the model
@@ -43,7 +44,9 @@ class Config:
     shrink: float = setting(10.0, "item_knn: damps similarities resting on few people", least=0)
     walk_alpha: float = setting(0.566, "rp3beta: power of the steps; tuned on Gowalla", least=0)
     walk_beta: float = setting(0.00109, "rp3beta: power of the popularity divided by", least=0)
-    l2: float = setting(300.0, "ease and slim: penalty of squares; Steck 2019: 200 to 1,000", above=0)
+    l2: float = setting(
+        300.0, "ease and slim: penalty of squares; Steck 2019: 200 to 1,000", above=0
+    )
     l1: float = setting(10.0, "slim: penalty of sizes; it makes the map sparse", least=0)
     rank: int = setting(256, "gf_cf: vectors of the low-pass part; bspm takes 448", least=0)
     low_pass: float = setting(0.3, "gf_cf, bspm: weight of the low-pass part", least=0)
@@ -54,7 +57,9 @@ class Config:
     until: float = setting(2.5, "bspm: how long it sharpens", above=0)
     scheme: Literal["euler", "rk4"] = setting("rk4", "bspm: the published solver")
     order: Literal[1, 2, 3] = setting(1, "turbo_cf: which filter")
-    people_power: float = setting(0.5, "turbo_cf: of a person's degree; items get the rest", least=0, below=1.001)
+    people_power: float = setting(
+        0.5, "turbo_cf: of a person's degree; items get the rest", least=0, below=1.001
+    )
     entry_power: float = setting(1.0, "turbo_cf: of each entry of the item graph", above=0)
     dim: int = setting(64, "as published", least=1, below=65_536)
     layers: int = setting(3, "lightgcn and its kin: hops of the graph", least=1)
@@ -64,11 +69,15 @@ class Config:
     # training
     decay: float = setting(1e-4, "squares of the batch's own rows (ultragcn: of all)", least=0)
     negatives: int = setting(1, "for each edge; ultragcn and simplex: shared by the batch", least=1)
-    negative_weight: float = setting(300.0, "ultragcn, simplex: of the mean over negatives", above=0)
+    negative_weight: float = setting(
+        300.0, "ultragcn, simplex: of the mean over negatives", above=0
+    )
     margin: float = setting(0.9, "simplex: cosines below cost nothing", least=-1, below=1)
     item_weight: float = setting(5e-4, "ultragcn: weight of the item-item loss", least=0)
     item_neighbours: int = setting(10, "ultragcn: neighbours an item of that loss", least=1)
-    own: float = setting(0.5, "simplex: share of a person's own vector, beside the history", least=0, below=1.001)
+    own: float = setting(
+        0.5, "simplex: share of a person's own vector, beside the history", least=0, below=1.001
+    )
     drop: float = setting(0.1, "sgl: share of edges that a view lacks", least=0, below=1)
     noise: float = setting(0.1, "simgcl, xsimgcl: length of the noise in a layer", least=0)
     contrast: float = setting(0.1, "sgl, simgcl, xsimgcl: weight of the contrast", least=0)
@@ -82,7 +91,10 @@ class Config:
     epochs: int = setting(1000, "as published for lightgcn; fit=all trains exactly these", least=1)
     eval_every: int = setting(20, "epochs between evaluations on validation", least=1)
     patience: int = setting(5, "evaluations without a new best", least=1)
-    select_by: str = setting("ndcg@20", "read on validation only", )
+    select_by: str = setting(
+        "ndcg@20",
+        "read on validation only",
+    )
     # how it answers
     k: int = setting(20, "published lists", least=1)
     exclude: Literal["none", "history"] = setting("history", "seen items leave the list")

@@ -50,7 +50,13 @@ _ROWS: tuple[Row, ...] = (
     ("xsimgcl", YELP, 0.0723, 0.0604, SELFREC),
 )
 _UNREAD: tuple[Row, ...] = (
-    ("turbo_cf", GOWALLA, 0.1835, 0.1531, "Park et al. 2024 (Turbo-CF); NDCG not read in its table"),
+    (
+        "turbo_cf",
+        GOWALLA,
+        0.1835,
+        0.1531,
+        "Park et al. 2024 (Turbo-CF); NDCG not read in its table",
+    ),
 )
 EXACT = ("gf_cf",)  # no draw in them: the published figure or none
 MEASURED = {"popular": (0.04163, 0.03169)}
