@@ -15,11 +15,14 @@ from polyrec.recipes import RECIPES, Factor, compose, reasons, recipe, study
 SMALL = {
     "comirec": (*TINY, "max_steps=1", "eval_every=1", "k=20", "select_by=recall@20"),
     "sequence": ("world=retail_tiny", "dim=8", "batch=512", "epochs=1", "k=20"),
+    "graphs": ("world=retail_tiny", "dim=8", "batch=512", "epochs=1", "k=20"),
 }
 OWN = {
     "sa_b1024": ("negatives=uniform",),  # 1,024 rows ask for more unique ones than there are
     "sasrec_ss3000": ("count=100",),
     "gsasrec": ("count=100",),  # fewer than the tiny shop's items
+    "rp3beta": ("neighbours=100",),
+    "ials": ("sweeps=2",),
     "codes": ("code_size=8",),
     "codes_task": ("code_size=8",),
     "codes_vae": ("code_size=8", "code_epochs=1"),

@@ -6,6 +6,7 @@ Each entry of `LOSSES` is a ranking loss as it stands; `partial(margin, width=.3
 from __future__ import annotations
 
 from polyrec.losses.choosy import Choosy, Hardest, PositiveAware
+from polyrec.losses.graph import ccl, info_nce, weighted_bce
 from polyrec.losses.label import bce as label_bce
 from polyrec.losses.label import focal
 from polyrec.losses.ranking import (
@@ -34,6 +35,7 @@ LOSSES: dict[str, RankingLoss] = {
     "gbce": gbce,
     "bpr": bpr,
     "margin": margin,
+    "ccl": ccl,
     "hardest": Hardest(),
     "positive_aware": PositiveAware(),
 }
@@ -51,6 +53,7 @@ __all__ = [
     "PositiveAware",
     "bce",
     "bpr",
+    "ccl",
     "chance",
     "counted",
     "focal",
@@ -58,6 +61,7 @@ __all__ = [
     "gbce_at",
     "gbce_beta",
     "in_buckets",
+    "info_nce",
     "interest_aware",
     "label_bce",
     "margin",
@@ -66,4 +70,5 @@ __all__ = [
     "sampled_softmax_uncorrected",
     "satisfied",
     "scalable_cross_entropy",
+    "weighted_bce",
 ]

@@ -37,7 +37,7 @@ def sampled_softmax(s: Scores) -> Tensor:
     """
     _need_log_q(s, "sampled_softmax")
     below = logsumexp(s.neg, s.neg_log_q, s.valid)
-    return _mean(F.softplus(below - (s.pos - s.pos_log_q)), s)
+    return row_mean(F.softplus(below - (s.pos - s.pos_log_q)), s)
 
 
 def sampled_softmax_uncorrected(s: Scores) -> Tensor:
@@ -49,7 +49,7 @@ def sampled_softmax_uncorrected(s: Scores) -> Tensor:
     Source: InfoNCE, van den Oord et al. 2018, eq. 4.
     """
     below = logsumexp(s.neg, s.neg.new_zeros(1, 1), s.valid)
-    return _mean(F.softplus(below - s.pos), s)
+    return row_mean(F.softplus(below - s.pos), s)
 
 
 def interest_aware(s: Scores, beta: float = 1.0) -> Tensor:
@@ -72,7 +72,7 @@ def interest_aware(s: Scores, beta: float = 1.0) -> Tensor:
     sharpened = logsumexp(s.neg, s.neg_log_q, s.valid, scale=1 + beta)
     flat = logsumexp(s.neg, s.neg.new_zeros(1, 1), s.valid, scale=beta)
     hard = sharpened - flat + number.log()
-    return _mean(F.softplus(hard - (s.pos - s.pos_log_q)), s)
+    return row_mean(F.softplus(hard - (s.pos - s.pos_log_q)), s)
 
 
 def bce(s: Scores) -> Tensor:
@@ -98,7 +98,7 @@ def gbce(s: Scores, beta: float = 1.0) -> Tensor:
     """
     if not 0 < beta <= 1:
         raise ValueError(f"gbce: beta={beta}, need 0 < beta <= 1; see gbce_beta")
-    return _mean(beta * F.softplus(-s.pos) + _masked(F.softplus(s.neg), s).sum(1), s)
+    return row_mean(beta * F.softplus(-s.pos) + _masked(F.softplus(s.neg), s).sum(1), s)
 
 
 def gbce_beta(items: int, count: int, t: float = 0.75) -> float:
@@ -129,7 +129,7 @@ def bpr(s: Scores) -> Tensor:
 
     Source: Rendle et al. 2009, BPR-Opt, without its regulariser.
     """
-    return _mean(_over_negatives(F.softplus(s.neg - s.pos[:, None]), s), s)
+    return row_mean(over_negatives(F.softplus(s.neg - s.pos[:, None]), s), s)
 
 
 def margin(s: Scores, width: float = 0.2) -> Tensor:
@@ -145,7 +145,7 @@ def margin(s: Scores, width: float = 0.2) -> Tensor:
     """
     if not width > 0:
         raise ValueError(f"margin: width={width}, need > 0; use bpr for a margin-free loss")
-    return _mean(_over_negatives(F.relu(width - s.pos[:, None] + s.neg), s), s)
+    return row_mean(over_negatives(F.relu(width - s.pos[:, None] + s.neg), s), s)
 
 
 def satisfied(s: Scores, width: float = 0.2) -> Tensor:
@@ -196,13 +196,13 @@ def _masked(entry_BN: Tensor, s: Scores) -> Tensor:
     return entry_BN.masked_fill(~s.valid, 0)
 
 
-def _over_negatives(entry_BN: Tensor, s: Scores) -> Tensor:
+def over_negatives(entry_BN: Tensor, s: Scores) -> Tensor:
     """[B]: mean over the row's valid negatives; 0 where there is none."""
     number = s.valid.expand_as(entry_BN).sum(1).clamp(min=1)
     return _masked(entry_BN, s).sum(1) / number
 
 
-def _mean(row: Tensor, s: Scores) -> Tensor:
+def row_mean(row: Tensor, s: Scores) -> Tensor:
     """Weighted mean over the counted rows; 0 where there is none."""
     rows = counted(s)
     weight = torch.where(rows, s.weight, 0).to(row.dtype)

@@ -13,6 +13,7 @@ from polyrec.models.closed_form import (
     popularity,
 )
 from polyrec.models.codes import SolveCodes, Together, content_vectors, log_vectors
+from polyrec.models.graphs import SGL, LightGCN, SimGCL, SimpleX, UltraGCN, XSimGCL
 from polyrec.models.history import FromHistory
 from polyrec.models.interests import MIND, ComiRecDR, ComiRecSA, YouTubeDNN
 from polyrec.models.sequence import GRU4Rec
@@ -35,6 +36,12 @@ MODELS: dict[str, type[nn.Module]] = {
     "ligr": LiGR,
     "hstu": HSTU,
     "gru_sequence": GRUSequence,
+    "lightgcn": LightGCN,
+    "sgl": SGL,
+    "simgcl": SimGCL,
+    "xsimgcl": XSimGCL,
+    "ultragcn": UltraGCN,
+    "simplex": SimpleX,
 }
 
 __all__ = [
@@ -43,6 +50,7 @@ __all__ = [
     "IALS",
     "MIND",
     "MODELS",
+    "SGL",
     "SLIM",
     "ComiRecDR",
     "ComiRecSA",
@@ -51,14 +59,19 @@ __all__ = [
     "GRUSequence",
     "ItemKNN",
     "LiGR",
+    "LightGCN",
     "MostPopular",
     "RP3beta",
     "Reading",
     "SASRec",
     "Sides",
+    "SimGCL",
+    "SimpleX",
     "SolveCodes",
     "SpectralCF",
     "Together",
+    "UltraGCN",
+    "XSimGCL",
     "YouTubeDNN",
     "content_vectors",
     "log_vectors",

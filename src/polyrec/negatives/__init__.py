@@ -11,7 +11,7 @@ from polyrec.negatives.cache import HardCache
 from polyrec.negatives.frequency import LogUniform, Popular
 from polyrec.negatives.hard import HardWindow
 from polyrec.negatives.inbatch import InBatch, InBatchStreaming
-from polyrec.negatives.known import MaskKnown
+from polyrec.negatives.known import MaskKnown, Unseen
 from polyrec.negatives.masks import false_negatives
 from polyrec.negatives.mixed import Mixed, deal
 from polyrec.negatives.simple import All, Uniform
@@ -28,6 +28,7 @@ SAMPLERS: dict[str, type] = {
     "all": All,
     "hard_window": HardWindow,
     "mask_known": MaskKnown,
+    "unseen": Unseen,
     "varying": Varying,
     "curriculum": Curriculum,
 }
@@ -50,6 +51,7 @@ __all__ = [
     "Share",
     "Source",
     "Uniform",
+    "Unseen",
     "Varying",
     "deal",
     "false_negatives",

@@ -1,13 +1,15 @@
-"""Leaves out what a row's actor is known to like, whoever drew it."""
+"""Negatives that are no known positive of the row's actor: masked, or never drawn."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
+from torch import Tensor
 
-from polyrec.negatives.masks import outside_lists
-from polyrec.types import NOTHING, Negatives, PairBatch, Progress, Ragged, Sampler
+from polyrec.negatives.masks import outside_lists, sequence_of
+from polyrec.negatives.source import check_count, own_purpose
+from polyrec.types import NOTHING, Draw, Negatives, PairBatch, Progress, Ragged, Sampler
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,3 +40,60 @@ class MaskKnown:
             for draw in negatives.draws
         )
         return replace(negatives, draws=draws)
+
+
+@dataclass(frozen=True, eq=False)
+class Unseen:
+    """Uniform over the items that the row's actor did not choose, each row its own.
+
+    Nothing is rejected: the r-th unknown item is looked up, so every unknown one is equally
+    likely and a row always gets its `count`. BPR's sampler (Rendle et al. 2009) as the graph
+    models use it, with one negative an edge.
+
+    Arguments:
+        known: [A + 1], the train positives of each actor, row 0 that of nobody; an actor beyond
+            knows nothing. An actor who knows all items meets nobody.
+    """
+
+    items: int
+    known: Ragged
+    count: int = 1
+    _free: Tensor = field(init=False, repr=False)  # [A + 1], items that each does not know
+    _start: Tensor = field(init=False, repr=False)  # [A + 2]
+    _skip: Tensor = field(init=False, repr=False)  # actor x (n + 1) + unknown items below a known
+
+    def __post_init__(self) -> None:
+        check_count(self.count, self.items, unique=False)
+        width = self.items + 1
+        codes = torch.unique(self.known.row * width + self.known.values)
+        codes = codes[codes % width != NOTHING]
+        actor = torch.div(codes, width, rounding_mode="floor")
+        lengths = torch.bincount(actor, minlength=len(self.known))
+        start = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        place = torch.arange(len(codes)) - start[actor]
+        object.__setattr__(self, "_free", self.items - lengths)
+        object.__setattr__(self, "_start", start)
+        object.__setattr__(self, "_skip", codes - 1 - place)
+
+    def sample(self, batch: PairBatch, progress: Progress) -> Negatives:
+        """Pure in the seed, the stage and the step of `progress`."""
+        actor, rows = self._actor(batch), batch.positives.numel()
+        free = self._free[actor]
+        random = progress.generator(own_purpose("negatives", "row", progress))
+        unit = torch.rand(rows, self.count, generator=random, dtype=torch.float64)
+        drawn = (unit * free[:, None]).long().clamp(max=(free - 1).clamp(min=0)[:, None])
+        key = actor[:, None] * (self.items + 1) + drawn
+        below = torch.searchsorted(self._skip, key, right=True) - self._start[actor][:, None]
+        some = (free > 0) & (batch.positives > NOTHING)
+        ids = torch.where(some[:, None], 1 + drawn + below, 1)
+        log_q = (self.count / free.clamp(min=1).double()).log().float()[:, None]
+        valid = some[:, None] & (ids != batch.positives[:, None])
+        draw = Draw(ids, torch.arange(rows), log_q, valid)
+        return Negatives((draw,), log_q[:, 0])
+
+    def _actor(self, batch: PairBatch) -> Tensor:
+        requests = batch.requests
+        actor = requests.actor
+        if requests.asked is not None:
+            actor = actor[sequence_of(requests)]
+        return torch.where(actor < len(self.known), actor, NOTHING)

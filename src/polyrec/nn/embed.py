@@ -46,8 +46,13 @@ class ItemTable(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """[*S] -> [*S, D]."""
-        rows: Tensor = _Lookup.apply(self.weight, ids.to(self.weight.device))  # type: ignore[no-untyped-call]
-        return rows
+        return looked_up(self.weight, ids.to(self.weight.device))
+
+
+def looked_up(weight: Tensor, ids: Tensor) -> Tensor:
+    """[*S] -> [*S, D]: rows of a table, with a sparse gradient that leaves row 0 alone."""
+    rows: Tensor = _Lookup.apply(weight, ids)  # type: ignore[no-untyped-call]
+    return rows
 
 
 def position_maps(length: int, dim: int, interests: int, init: Init) -> nn.Parameter:

@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from polyrec.kernels.graphs.rows import pull, push
+
 
 @dataclass(frozen=True)
 class Edges:
@@ -52,6 +54,15 @@ def propagate(x: Tensor, edges: Edges, reverse: Edges | None = None) -> Tensor:
     return found
 
 
+def propagate_rows(x: Tensor, edges: Edges, rows: Tensor) -> Tensor:
+    """[n, D] -> [B, D]: the named rows of `propagate` by a symmetric matrix, with gradient.
+
+    A batch reads the last layer at its own rows; only their edges are walked, both ways.
+    """
+    found: Tensor = _PropagateRows.apply(x, edges, rows)  # type: ignore[no-untyped-call]
+    return found
+
+
 def inverse_power(degree: Tensor, power: float = 0.5) -> Tensor:
     """[n] degree^-power, 0 for a node without edges: float32."""
     scaled = degree.double().clamp(min=1) ** -power
@@ -67,3 +78,26 @@ class _Propagate(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         return ctx.reverse.times(grad.contiguous()), None, None
+
+
+class _PropagateRows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, edges: Edges, rows: Tensor) -> Tensor:
+        ctx.edges, ctx.rows = edges, rows
+        if x.device.type != "cpu":
+            return edges.times(x)[rows]
+        return torch.from_numpy(pull(*_arrays(edges, x), x.detach().numpy(), rows.numpy()))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        edges, rows = ctx.edges, ctx.rows
+        if grad.device.type != "cpu":
+            full = grad.new_zeros(len(edges.into), grad.shape[1]).index_add_(0, rows, grad)
+            return edges.times(full), None, None
+        arrays = _arrays(edges, grad)
+        return torch.from_numpy(push(*arrays, grad.contiguous().numpy(), rows.numpy())), None, None
+
+
+def _arrays(edges: Edges, like: Tensor) -> tuple[Any, Any, Any]:
+    weight = edges.into.to(like.dtype)
+    return edges.start.numpy(), edges.target.numpy(), weight.numpy()

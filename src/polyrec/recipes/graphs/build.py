@@ -6,16 +6,27 @@ from torch import nn
 
 from polyrec import models
 from polyrec.data import Facts
+from polyrec.graph import Graph
 from polyrec.models.closed_form import Filter, SpectralCF, bspm, gf_cf, turbo_cf
+from polyrec.models.graphs import SGL, LightGCN, SimGCL, SimpleX, Sizes, UltraGCN, XSimGCL
 from polyrec.recipes.graphs.config import Config
 
 SPECTRAL = ("gf_cf", "turbo_cf", "bspm")
+Trained = LightGCN | UltraGCN | SimpleX
 CLOSED = ("popular", "item_knn", "rp3beta", "slim", "ease", "ials", *SPECTRAL)
 
 
 def model(config: Config, facts: Facts) -> nn.Module:
-    """An untrained model of the setting's kind."""
-    return _closed(config, facts)
+    """An untrained model of the setting's kind, with its graph where the facts hold one.
+
+    Facts that come from a run's folder hold none: there the graph comes with the weights.
+    """
+    if config.model in CLOSED:
+        return _closed(config, facts)
+    made = _trained(config, Sizes(facts.actors, facts.items, int(facts.counts.sum())))
+    if isinstance(facts.graph, Graph):
+        made.connect(facts.graph.only)
+    return made
 
 
 def spectral(config: Config) -> Filter:
@@ -27,6 +38,22 @@ def spectral(config: Config) -> Filter:
             return turbo_cf(config.order, config.people_power, config.entry_power)
     ideal = Filter(rank=config.rank, beta=config.low_pass, merge=config.merge, svd=config.svd)
     return bspm(config.until, 1, config.scheme, ideal)
+
+
+def _trained(config: Config, sizes: Sizes) -> Trained:
+    dim, layers = config.dim, config.layers
+    match config.model:
+        case "ultragcn":
+            return UltraGCN(sizes, dim, config.item_neighbours)
+        case "simplex":
+            return SimpleX(sizes, dim, config.own)
+        case "sgl":
+            return SGL(sizes, dim, layers, config.drop)
+        case "simgcl":
+            return SimGCL(sizes, dim, layers, config.noise)
+        case "xsimgcl":
+            return XSimGCL(sizes, dim, layers, config.noise, config.contrast_layer)
+    return LightGCN(sizes, dim, layers)
 
 
 def _closed(config: Config, facts: Facts) -> nn.Module:

@@ -1,9 +1,13 @@
-"""Which settings of the graphs recipe change nothing under the others, and what reads them."""
+"""Which settings of the graphs recipe change nothing under the others, and what reads them.
+
+Settings of training pass for a closed form, since one order may go over several variants.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from polyrec.recipes.graphs.build import CLOSED
 from polyrec.recipes.graphs.config import Config
 
 READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
@@ -41,12 +45,18 @@ READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
 
 def idle(config: Config) -> Mapping[str, str]:
     """Setting -> what would have to hold for it to be read."""
-    kept = config.split == "kept"
+    kept, closed = config.split == "kept", config.model in CLOSED
     found = {
         key: f"model={' or '.join(models)}"
         for key, models in READERS.items()
-        if config.model not in models
+        if config.model not in models and not (closed and set(models).isdisjoint(CLOSED))
     }
+    if not closed and config.model == "simplex":
+        found["decay"] = "another model"
+    if not closed and config.optimiser == "lazy_adam" and config.model == "ultragcn":
+        found["decay"] = "optimiser=adam"
+    if not closed and config.fit == "all":
+        found |= dict.fromkeys(("eval_every", "patience"), "fit=train")
     if kept:
         found |= dict.fromkeys(
             ("kinds", "positives", "dedup", "k_core", "min_users", "min_items"), "another split"

@@ -1,6 +1,8 @@
 """From a model and a batch to losses: ranking against negatives, labels, or what time decides."""
 
 from polyrec.train.objective.answer import Answer
+from polyrec.train.objective.beside import WithContrast, WithDecay
+from polyrec.train.objective.degrees import DegreeWeighted, Weights
 from polyrec.train.objective.rank import (
     PICKS,
     Pick,
@@ -15,10 +17,14 @@ from polyrec.train.objective.vary import Vary
 __all__ = [
     "PICKS",
     "Answer",
+    "DegreeWeighted",
     "Pick",
     "Rank",
     "Scalable",
     "Vary",
+    "Weights",
+    "WithContrast",
+    "WithDecay",
     "faulty_to_padding",
     "first",
     "nearest",

@@ -76,7 +76,7 @@ class Rank:
     notes: Mapping[str, Callable[[Scores], Tensor]] = field(default_factory=dict)
 
     def __call__(self, model: nn.Module, batch: PairBatch, progress: Progress) -> Losses:
-        scores, encoded, negatives = self._scores(model, batch, progress)
+        scores, encoded, negatives = self.scored(model, batch, progress)
         share = progress.ranks.share(scores.weight)
         value = self.loss(scores)
         self._note(scores, negatives, batch, progress)
@@ -87,13 +87,14 @@ class Rank:
 
     def logits(self, model: nn.Module, batch: PairBatch, progress: Progress) -> Tensor:
         """[B, 1 + N]: what the loss saw, the positive first; for the report of a failed step."""
-        scores, *_ = self._scores(model, batch, progress)
+        scores, *_ = self.scored(model, batch, progress)
         masked = scores.neg.masked_fill(~scores.valid.expand_as(scores.neg), 0)
         return torch.cat([scores.pos[:, None], masked], 1)
 
-    def _scores(
+    def scored(
         self, model: nn.Module, batch: PairBatch, progress: Progress
     ) -> tuple[Scores, Encoded, Negatives]:
+        """What the loss sees, what the model said, and who was drawn."""
         retriever = cast(Retriever, model)
         negatives = self.negatives.sample(batch, progress)
         draws = _as_one(negatives.draws)

@@ -1,0 +1,57 @@
+"""Losses of graph models: cosine contrast, degree-weighted logistic terms, two views of one node.
+
+Letters: B rows, N negatives, D width.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from polyrec.losses.ranking import over_negatives, row_mean
+from polyrec.types import Scores
+
+
+def ccl(s: Scores, margin: float = 0.9, weight: float = 300.0) -> Tensor:
+    """The positive's cosine to 1, a negative's below `margin`: (1 - s+) + w mean_j max(0, s_j - m).
+
+    Goes with Cosine(1.0): the margin is in units of the cosine. Most negatives cost nothing, so
+    many of them may be drawn. Source: SimpleX (Mao et al. 2021), eq. 1.
+
+    Raises:
+        ValueError: the weight is negative.
+    """
+    if not (math.isfinite(weight) and weight >= 0):
+        raise ValueError(f"ccl: weight={weight}, need >= 0; usual 50 to 1,000")
+    return row_mean(1 - s.pos + weight * over_negatives(F.relu(s.neg - margin), s), s)
+
+
+def weighted_bce(s: Scores, pos: Tensor, neg: Tensor, balance: float = 300.0) -> Tensor:
+    """-p ln sigma(s+) - balance mean_j n_j ln sigma(-s_j): logistic terms, each with its weight.
+
+    Arguments:
+        pos: [B] and neg: [B, N], weights of the terms: UltraGCN's come from degrees.
+
+    Source: UltraGCN (Mao et al. 2021), eq. 9, as its code balances the two parts.
+    """
+    below = over_negatives(neg * F.softplus(s.neg), s)
+    return row_mean(pos * F.softplus(-s.pos) + balance * below, s)
+
+
+def info_nce(first: Tensor, second: Tensor, tau: float = 0.2) -> Tensor:
+    """Two views [B, D] of the same nodes: each nearer to its own than to the others', by cosine.
+
+    -ln softmax over the columns of cos(first, second) / tau, at the diagonal; the mean over rows.
+
+    Source: Wu et al. 2021 (SGL), eq. 10.
+
+    Raises:
+        ValueError: the temperature is not positive.
+    """
+    if not tau > 0:
+        raise ValueError(f"info_nce: tau={tau}, need > 0; usual .1 to .5")
+    scores = F.normalize(first, dim=1) @ F.normalize(second, dim=1).T / tau
+    return (torch.logsumexp(scores, 1) - scores.diagonal()).mean()

@@ -1,0 +1,20 @@
+"""Collaborative filtering on the graph of people and items: propagated, contrasted, or neither."""
+
+from polyrec.models.graphs.bipartite import Bipartite, Sizes, Start
+from polyrec.models.graphs.contrast import SGL, SimGCL, XSimGCL
+from polyrec.models.graphs.free import Free, SimpleX, UltraGCN
+from polyrec.models.graphs.lightgcn import LightGCN, Smoothed
+
+__all__ = [
+    "SGL",
+    "Bipartite",
+    "Free",
+    "LightGCN",
+    "SimGCL",
+    "SimpleX",
+    "Sizes",
+    "Smoothed",
+    "Start",
+    "UltraGCN",
+    "XSimGCL",
+]

@@ -1,0 +1,184 @@
+"""Graph models that do not propagate: the graph stands in the loss, or in the history's mean.
+
+Letters: U people, n items, R requests, M distinct items, D width, K neighbours of an item.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from torch import Tensor, nn
+
+from polyrec.graph import Relation
+from polyrec.models.closed_form.neighbours import Neighbours
+from polyrec.models.closed_form.parts import Matrix, distinct
+from polyrec.models.graphs.bipartite import Sizes
+from polyrec.nn import Cosine, Dot, ItemTable, known
+from polyrec.types import Encoded, Ragged, Requests, Similarity
+
+
+class Free(nn.Module):
+    """A vector a person and a vector an item, each moved alone; no layer between them.
+
+    Gradients touch only the rows of a batch. A person whom the model does not know is the mean of
+    the items of his history.
+    """
+
+    similarity: Similarity
+
+    def __init__(self, sizes: Sizes, dim: int, spread: float, similarity: nn.Module) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.people, self.table = ItemTable(sizes.people, dim), ItemTable(sizes.items, dim)
+        with torch.no_grad():
+            for part in (self.people, self.table):
+                part.weight.normal_(0, spread)
+                part.weight[0] = 0
+        self.add_module("similarity", similarity)
+
+    def prepare(self) -> Self:
+        """Nothing to do once: the tables are the vectors."""
+        return self
+
+    def items(self, ids: Tensor) -> Tensor:
+        """[*S] -> [*S, D]."""
+        vectors: Tensor = self.table(ids)
+        return vectors
+
+    def forward(self, requests: Requests, ids: Tensor) -> Encoded:
+        """Both sides at once, for training; ids [M], distinct."""
+        queries, items = self.queries(requests), self.items(ids)
+        return Encoded(queries, items, meet=(queries, items))
+
+    def queries(self, requests: Requests) -> Tensor:
+        """[R, 1, D]; zero without a history."""
+        history = distinct(known(requests), self.sizes.items)
+        found = self.asked(self._actor(requests), history)
+        return found.masked_fill((history.lengths == 0)[:, None], 0)[:, None]
+
+    def asked(self, actor: Tensor, history: Ragged) -> Tensor:
+        """[R, D]: the query of each row; a subclass says how."""
+        raise NotImplementedError
+
+    def own(self, actor: Tensor, ids: Tensor) -> Tensor:
+        """[R + M, D]: the vectors that are trained, of people and then of items."""
+        return torch.cat([self.people(actor), self.table(ids)])
+
+    def _actor(self, requests: Requests) -> Tensor:
+        actor = requests.actor
+        if requests.asked is not None:
+            start = requests.history.start
+            actor = actor[torch.searchsorted(start, requests.asked + 1, side="left") - 1]
+        return torch.where(actor <= self.sizes.people, actor, 0)
+
+    def _mean(self, history: Ragged) -> Tensor:
+        """[R, D]: the mean of each row's items."""
+        told = self.table(history.values)
+        summed = told.new_zeros(len(history), told.shape[1]).index_add(0, history.row, told)
+        return summed / history.lengths.clamp(min=1)[:, None]
+
+
+class UltraGCN(Free):
+    """What infinitely many layers would hold still for, written as weights of a loss.
+
+    Edges weigh by their degrees in the loss (`train`'s `DegreeWeighted`), items are pulled to the
+    `near` ones of what a person chose: w_ij = G_ij / g_i sqrt((g_i + 1) / (g_j + 1)), G = R'R
+    without its diagonal, g its row sums, the largest `neighbours` kept (the authors' code keeps
+    the item among its own neighbours; ours does not).
+
+    Source: Mao et al. 2021, eq. 6 to 14.
+    """
+
+    def __init__(self, sizes: Sizes, dim: int = 64, neighbours: int = 10) -> None:
+        super().__init__(sizes, dim, 1e-4, Dot())
+        self.near = Neighbours(sizes.items, neighbours, 4_000)
+
+    def connect(self, chose: Relation) -> None:
+        """Finds the neighbours of every item."""
+        seen = seen_by(chose)
+        together = np.asarray(seen.T @ (seen @ np.ones(seen.shape[1]))).ravel()
+        together -= np.asarray(seen.sum(0)).ravel()
+
+        def omega(first: int, rows: Matrix) -> Matrix:
+            both = (rows @ seen).tocoo()
+            of, to = together[both.row + first], together[both.col]
+            weight = both.data / np.maximum(of, 1) * np.sqrt((of + 1) / np.maximum(to + 1, 1))
+            return csr_matrix((weight, (both.row, both.col)), both.shape)
+
+        self.near.fill(seen, omega)
+
+    def asked(self, actor: Tensor, history: Ragged) -> Tensor:
+        """His own vector; of somebody unknown the mean of his items."""
+        own: Tensor = self.people(actor)
+        if bool((actor > 0).all()):
+            return own
+        return torch.where((actor > 0)[:, None], own, self._mean(history))
+
+    def queries(self, requests: Requests) -> Tensor:
+        """[R, 1, D]; somebody unknown and without history is zero."""
+        actor = self._actor(requests)
+        if bool((actor > 0).all()):
+            return self.people(actor)[:, None]
+        return super().queries(requests)
+
+
+class SimpleX(Free):
+    """A cosine of items and what a person is: a share of his own vector, the rest his history.
+
+    user = own e_u + (1 - own) V mean(items of the history); trained by `losses.ccl`. In training
+    the history is that of the graph, the answer among it, as published; a live one is read as it
+    is. Source: Mao et al. 2021 (SimpleX), eq. 2 to 5, mean pooling.
+
+    Raises:
+        ValueError: the share is outside 0..1.
+    """
+
+    begin: Tensor
+    ends: Tensor
+
+    def __init__(self, sizes: Sizes, dim: int = 64, own: float = 0.5) -> None:
+        super().__init__(sizes, dim, 1e-2, Cosine(1.0))
+        if not 0 <= own <= 1:
+            raise ValueError(f"own={own}: a share, need 0 <= own <= 1")
+        self.share = own
+        self.mix = nn.Linear(dim, dim, bias=False)
+        nn.init.eye_(self.mix.weight)
+        self.register_buffer("begin", torch.zeros(sizes.people + 2, dtype=torch.int64))
+        self.register_buffer("ends", torch.zeros(max(sizes.edges, 1), dtype=torch.int32))
+
+    def connect(self, chose: Relation) -> None:
+        """Takes over who chose what."""
+        self.begin[1:].copy_(torch.from_numpy(chose.indptr))
+        self.ends.zero_()[: chose.edges] = torch.from_numpy(chose.indices + 1)
+
+    def asked(self, actor: Tensor, history: Ragged) -> Tensor:
+        """A share of his own vector, and of what he chose."""
+        mixed: Tensor = self.mix(self._mean(history))
+        return self.share * self.people(actor) + (1 - self.share) * mixed
+
+    def forward(self, requests: Requests, ids: Tensor) -> Encoded:
+        """Both sides at once, for training: histories are those of the graph."""
+        actor = self._actor(requests)
+        if not bool((actor > 0).all()):
+            return super().forward(requests, ids)
+        people, place = actor.unique(return_inverse=True)
+        history = Ragged(self.ends.long(), self.begin).select(people)
+        queries = self.asked(people, history)[place][:, None]
+        items = self.items(ids)
+        return Encoded(queries, items, meet=(queries, items))
+
+
+def seen_by(chose: Relation) -> Matrix:
+    """[U + 1, n + 1], 0/1, with the rows and columns of nobody and nothing."""
+    matrix = csr_matrix(
+        (
+            np.ones(chose.edges, np.float32),
+            chose.indices + 1,
+            np.concatenate([[0], chose.indptr]),
+        ),
+        (chose.sources + 1, chose.targets + 1),
+    )
+    return matrix

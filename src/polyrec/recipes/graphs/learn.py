@@ -1,0 +1,93 @@
+"""How a graph model is trained: on single edges, against items that the person did not choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from polyrec import losses
+from polyrec.balance import Equal
+from polyrec.data import AllCuts, Split, known_targets
+from polyrec.models.graphs import SGL
+from polyrec.negatives import MaskKnown, Uniform, Unseen
+from polyrec.recipes.graphs.config import Config
+from polyrec.train import (
+    PICKS,
+    Adam,
+    DegreeWeighted,
+    Epochs,
+    Hook,
+    LazyAdam,
+    Patience,
+    Rank,
+    Stage,
+    Task,
+    Weights,
+    WithContrast,
+    WithDecay,
+)
+from polyrec.types import Objective, RankingLoss, Sampler
+
+CONTRASTED = ("sgl", "simgcl", "xsimgcl")
+SHARED = ("ultragcn", "simplex")  # models whose batch meets one set of many negatives
+
+
+def stream(config: Config, split: Split) -> AllCuts:
+    """Every edge once an epoch; of the history a model of this family needs nothing."""
+    return AllCuts(split.train, config.batch, history=1, minimum=0)
+
+
+def stage(config: Config, split: Split, model: nn.Module, edges: AllCuts) -> Stage:
+    """One stage over edges: chosen on validation, or for fixed epochs where it is learnt too."""
+    chosen: Mapping[str, Any] = {}
+    if config.fit == "train":
+        chosen = {
+            "judge": Epochs(config.eval_every),
+            "select": config.select_by,
+            "stop": Patience(config.select_by, config.patience),
+        }
+    # the sum over a batch of the authors' code is a mean here: their L2 is divided likewise
+    decay = config.decay / config.batch if config.model == "ultragcn" else 0.0
+    optim = LazyAdam() if config.optimiser == "lazy_adam" else Adam(weight_decay=decay)
+    hooks = [Hook(Epochs(1), model.redraw, "edges")] if isinstance(model, SGL) else []
+    return Stage(
+        name="train",
+        tasks=(Task(edges, objective(config, split)),),
+        length=Epochs(config.epochs),
+        lr=config.lr,
+        optim=optim,
+        balance=Equal(),
+        hooks=hooks,
+        **chosen,
+    )
+
+
+def objective(config: Config, split: Split) -> Objective:
+    """The model's own loss, and what stands beside it."""
+    rank = Rank(_loss(config), _sampler(config, split), PICKS["first"], "edge")
+    if config.model == "simplex":
+        return rank
+    if config.model == "ultragcn":
+        weights = Weights(negatives=config.negative_weight, items=config.item_weight)
+        lengths = known_targets(split.train).lengths
+        return DegreeWeighted(rank, lengths, split.facts.counts, weights)
+    decayed = WithDecay(rank, config.decay)
+    if config.model in CONTRASTED:
+        return WithContrast(decayed, config.contrast, config.contrast_tau)
+    return decayed
+
+
+def _loss(config: Config) -> RankingLoss:
+    if config.model == "simplex":
+        return partial(losses.ccl, margin=config.margin, weight=config.negative_weight)
+    return losses.bce if config.model == "ultragcn" else losses.bpr
+
+
+def _sampler(config: Config, split: Split) -> Sampler:
+    items, known = split.facts.items, known_targets(split.train)
+    if config.model in SHARED:  # one product for the batch; what a row knows is masked
+        return MaskKnown(Uniform(items, config.negatives, share="batch"), known)
+    return Unseen(items, known, config.negatives)
