@@ -6,24 +6,36 @@ import torch
 import torch.nn.functional as F
 
 from polyrec.data.events import Events
+from polyrec.graph import Relation
 from polyrec.models import MODELS, Reading
+from polyrec.models.closed_form import gf_cf
+from polyrec.models.graphs import Sizes
 from polyrec.nn import Dot, Interests
 from polyrec.recommend import Retrieve, Score
 from polyrec.types import Encoded, Ragged, Requests, Retriever, Scorer
 
 ITEMS, DIM, LENGTH = 40, 16, 6
 WITH_INTERESTS = ("mind", "dr", "sa")
-SCORERS = ("popular", "item_knn", "ease")
+SCORERS = ("popular", "item_knn", "rp3beta", "slim", "ease", "ials", "spectral")
+GRAPHS = ("lightgcn", "sgl", "simgcl", "xsimgcl", "ultragcn", "simplex")  # know people, not order
 SEQUENCES = ("sasrec", "ligr", "hstu", "gru_sequence")
 RETRIEVERS = tuple(name for name in MODELS if name not in SCORERS)
+READERS = tuple(name for name in RETRIEVERS if name not in GRAPHS)
 every = pytest.mark.parametrize("name", MODELS)
 retrievers = pytest.mark.parametrize("name", RETRIEVERS)
+readers = pytest.mark.parametrize("name", READERS)
 scorers = pytest.mark.parametrize("name", SCORERS)
 routed = pytest.mark.parametrize("name", ["dr", "sa"])
 
 
 def make(name, length=LENGTH, count=4, init="small", **rest):
     torch.manual_seed(7)
+    if name in GRAPHS:
+        model = MODELS[name](Sizes(30, ITEMS, len(events())), DIM)
+        model.connect(graph())
+        return model
+    if name == "spectral":
+        return MODELS[name](ITEMS, 30, len(events()), gf_cf(8))
     if name in SCORERS:
         return MODELS[name](ITEMS)
     if name in WITH_INTERESTS:
@@ -51,6 +63,15 @@ def events():
     np.cumsum(np.bincount(actor, minlength=31), out=start[1:])
     target = rng.integers(1, ITEMS + 1, size).astype(np.int32)
     return Events(actor, target, np.arange(size), np.zeros(size, np.int8), start)
+
+
+def graph():
+    """The log as who chose what."""
+    log = events()
+    pairs = np.unique(np.stack([log.actor, log.target], 1), axis=0) - 1
+    counts = np.bincount(pairs[:, 0], minlength=30)
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Relation(("person", "chose", "item"), indptr, pairs[:, 1].astype(np.int32), ITEMS)
 
 
 def requests(rows, asked=None):
@@ -121,7 +142,7 @@ def test_a_longer_window_than_the_history_changes_nothing(name):
     assert torch.allclose(*found, atol=1e-6)
 
 
-@retrievers
+@readers
 def test_only_the_last_events_count(name):
     model = ready(name)
     recent = list(range(1, LENGTH + 1))
@@ -188,7 +209,7 @@ def test_id_zero_is_never_recommended(name):
     assert (recommender.recommend(some(), ITEMS).ids > 0).all()
 
 
-@retrievers
+@readers
 def test_row_zero_stays_zero_through_training(name):
     model = make(name)
     optimiser = torch.optim.SGD(model.parameters(), lr=1.0)
@@ -198,7 +219,40 @@ def test_row_zero_stays_zero_through_training(name):
     assert model.table.weight[0].abs().max() == 0
 
 
-@retrievers
+@pytest.mark.parametrize("name", GRAPHS)
+def test_nobody_and_nothing_stay_zero_through_training(name):
+    model = make(name)
+    optimiser = torch.optim.SGD(model.parameters(), lr=1.0)
+    encoded = model(requests([[1, 0, 2], [3]]), torch.tensor([0, 1, 5]))
+    people = model(Requests(torch.tensor([3, 4]), Ragged.of([[1], [2]])), torch.tensor([0, 2]))
+    sum(part.sum() for e in (encoded, people) for part in (e.queries, e.items)).backward()
+    optimiser.step()
+    tables = [p for p in model.parameters() if p.shape[0] > ITEMS or p.shape[0] == 31]
+    assert tables
+    assert all(table[0].abs().max() == 0 for table in tables)
+    if hasattr(model, "offset"):
+        assert model.weight[model.offset].abs().max() == 0
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_twenty_edges_can_be_learnt_by_heart(name):
+    model = make(name)
+    people = Requests(torch.arange(1, 21), Ragged.of([[i] for i in range(1, 21)]))
+    targets, every_item = torch.randperm(20) + 21, torch.arange(ITEMS + 1)
+    optimiser = torch.optim.Adagrad(model.parameters(), lr=0.3)
+    for _ in range(300):
+        encoded = model(people, every_item)
+        scores = model.similarity(encoded.queries, encoded.items[None])[:, 0, 1:]
+        F.cross_entropy(10 * scores, targets - 1).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    with torch.no_grad():
+        encoded = model.train()(people, every_item)
+        scores = model.similarity(encoded.queries, encoded.items[None])[:, 0, 1:]
+    assert (scores.argmax(1) + 1 == targets).float().mean() >= 0.9
+
+
+@readers
 @pytest.mark.parametrize("init", ["small", "tf1"])
 def test_twenty_pairs_can_be_learnt_by_heart(name, init):
     model = make(name, init=init, similarity=Dot("learned"))
