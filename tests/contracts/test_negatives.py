@@ -23,6 +23,7 @@ from polyrec.negatives import (
     Mixed,
     Popular,
     Uniform,
+    Unseen,
     Varying,
 )
 from polyrec.types import Draw, Negatives, PairBatch, Progress, Ragged, Requests, Sampler
@@ -56,6 +57,7 @@ BUILD: dict[str, Callable[..., Sampler]] = {
     "all": lambda **k: All(ITEMS, **k),
     "hard_window": lambda **k: HardWindow(cache(), COUNT, **k),
     "mask_known": lambda **k: MaskKnown(Uniform(ITEMS, COUNT, **k), NOBODY),
+    "unseen": lambda **k: Unseen(ITEMS, NOBODY, COUNT, **k),
     "varying": lambda **k: Varying(lambda _: Popular(ITEMS, COUNTS, COUNT, **k)),
     "curriculum": lambda **k: Curriculum(
         (HardWindow(cache(), 1, **k), Uniform(ITEMS, 1, **k), Popular(ITEMS, COUNTS, 1, **k)),
@@ -67,7 +69,7 @@ every = pytest.mark.parametrize("name", SAMPLERS)
 sharing = pytest.mark.parametrize("share", ["batch", "sequence", "row"])
 shared = pytest.mark.parametrize("name", ["uniform", "log_uniform", "popular"])
 drawing = pytest.mark.parametrize(
-    "name", ["uniform", "log_uniform", "popular", "hard_window", "curriculum"]
+    "name", ["uniform", "log_uniform", "popular", "hard_window", "curriculum", "unseen"]
 )
 
 

@@ -220,9 +220,7 @@ def test_a_contrast_learns_and_leaves_nobody_alone(kind):
 
 def test_ultragcn_weighs_edges_by_the_degrees_of_their_ends():
     model, rows = make(UltraGCN, neighbours=4), batch(5)
-    people, items = (
-        torch.from_numpy(np.concatenate([[0], SEEN.sum(axis)])) for axis in (1, 0)
-    )
+    people, items = (torch.from_numpy(np.concatenate([[0], SEEN.sum(axis)])) for axis in (1, 0))
     with torch.no_grad():
         model.people.weight.mul_(1e4)
         model.table.weight.mul_(1e4)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from polyrec.negatives.masks import outside_lists, sequence_of
-from polyrec.negatives.source import check_count, own_purpose
-from polyrec.types import NOTHING, Draw, Negatives, PairBatch, Progress, Ragged, Sampler
+from polyrec.negatives.source import Drawn, Share, check_count, meet, own_purpose, resized
+from polyrec.types import NOTHING, Negatives, PairBatch, Progress, Ragged, Sampler
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +59,14 @@ class Unseen:
     items: int
     known: Ragged
     count: int = 1
+    mask_history: bool = False
     _free: Tensor = field(init=False, repr=False)  # [A + 1], items that each does not know
     _start: Tensor = field(init=False, repr=False)  # [A + 2]
-    _skip: Tensor = field(init=False, repr=False)  # actor x (n + 1) + unknown items below a known
+    _codes: Tensor = field(init=False, repr=False)  # actor x (n + 1) + known item, ascending
+    _skip: Tensor = field(init=False, repr=False)  # the same less the known ones up to it
+
+    share: Share = field(default="row", init=False)
+    per_set = True
 
     def __post_init__(self) -> None:
         check_count(self.count, self.items, unique=False)
@@ -73,23 +79,38 @@ class Unseen:
         place = torch.arange(len(codes)) - start[actor]
         object.__setattr__(self, "_free", self.items - lengths)
         object.__setattr__(self, "_start", start)
+        object.__setattr__(self, "_codes", codes)
         object.__setattr__(self, "_skip", codes - 1 - place)
+
+    def with_count(self, count: int) -> Self:
+        """The same sampler with another number of negatives."""
+        return resized(self, count, self.items, unique=False)
 
     def sample(self, batch: PairBatch, progress: Progress) -> Negatives:
         """Pure in the seed, the stage and the step of `progress`."""
+        return meet((self.draw(batch, progress, "negatives"),), batch, progress)
+
+    def draw(self, batch: PairBatch, progress: Progress, purpose: str) -> Drawn:
+        """Ids before masking, for `meet`."""
         actor, rows = self._actor(batch), batch.positives.numel()
         free = self._free[actor]
-        random = progress.generator(own_purpose("negatives", "row", progress))
+        random = progress.generator(own_purpose(purpose, "row", progress))
         unit = torch.rand(rows, self.count, generator=random, dtype=torch.float64)
         drawn = (unit * free[:, None]).long().clamp(max=(free - 1).clamp(min=0)[:, None])
         key = actor[:, None] * (self.items + 1) + drawn
         below = torch.searchsorted(self._skip, key, right=True) - self._start[actor][:, None]
-        some = (free > 0) & (batch.positives > NOTHING)
-        ids = torch.where(some[:, None], 1 + drawn + below, 1)
-        log_q = (self.count / free.clamp(min=1).double()).log().float()[:, None]
-        valid = some[:, None] & (ids != batch.positives[:, None])
-        draw = Draw(ids, torch.arange(rows), log_q, valid)
-        return Negatives((draw,), log_q[:, 0])
+        some = (free > 0)[:, None]
+        ids = torch.where(some, 1 + drawn + below, 1)
+        rate = self.count / free.clamp(min=1).double()
+
+        def expected(ids: Tensor, of: Tensor) -> Tensor:
+            own, code = rate[of], actor[of] * (self.items + 1) + ids
+            place = torch.searchsorted(self._codes, code).clamp(max=max(len(self._codes) - 1, 0))
+            met = self._codes[place] == code if len(self._codes) else torch.zeros_like(code) > 0
+            return torch.where(met, 0.0, own.expand(code.shape))
+
+        mask = self.mask_history
+        return Drawn(ids, torch.arange(rows), expected, some, mask, per_set=True, own=rate)
 
     def _actor(self, batch: PairBatch) -> Tensor:
         requests = batch.requests

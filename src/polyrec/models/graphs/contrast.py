@@ -189,8 +189,8 @@ class OnePass:
         return self
 
     def queries(self, requests: Requests) -> Tensor:
-        """[R, 1, D]: of people that the graph knows."""
-        return F.embedding(self.of.people_nodes(requests), self.final)[:, None]
+        """[R, 1, D]: from histories as they are now, without noise."""
+        return self.of.smoothed(self.of.edges()).queries(requests)
 
     def items(self, ids: Tensor) -> Tensor:
         """[*S] -> [*S, D]."""
