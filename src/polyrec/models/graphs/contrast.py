@@ -18,7 +18,7 @@ from polyrec.kernels.shuffle import words
 from polyrec.models.graphs.bipartite import Sizes
 from polyrec.models.graphs.lightgcn import LightGCN, Smoothed, Zeroth, both_sides
 from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows
-from polyrec.types import Encoded, Progress, Requests, Similarity
+from polyrec.types import Encoded, Progress, Requests, Retriever, Similarity
 
 VIEWS = 2
 
@@ -125,7 +125,8 @@ class NoisyViews(Smoothed):
 
     def _pass(self, nodes: Tensor) -> Tensor:
         of = cast(SimGCL, self.of)
-        e, total = of.weight, torch.zeros(()) if of.zeroth == "skipped" else of.own(nodes)
+        e: Tensor = of.weight
+        total = torch.zeros(()) if of.zeroth == "skipped" else of.own(nodes)
         for _ in range(of.layers - 1):
             e = shaken(propagate(e, self.edges), of.noise)
             total = total + F.embedding(nodes, e)
@@ -158,12 +159,13 @@ class XSimGCL(LightGCN):
             raise ValueError(f"layer={layer} of {layers}: the contrast needs one of them")
         self.noise, self.layer = checked(noise), layer
 
-    def prepare(self) -> Smoothed | OnePass:
+    def prepare(self) -> Retriever:
         """In training all layers with noise, else LightGCN's."""
         edges = self.edges()
         if not self.training:
             return self.smoothed(edges)
-        e, layers = self.weight, []
+        e: Tensor = self.weight
+        layers: list[Tensor] = []
         for _ in range(self.layers):
             e = shaken(propagate(e, edges), self.noise)
             layers.append(e)

@@ -76,7 +76,7 @@ class Free(nn.Module):
 
     def _mean(self, history: Ragged) -> Tensor:
         """[R, D]: the mean of each row's items."""
-        told = self.table(history.values)
+        told: Tensor = self.table(history.values)
         summed = told.new_zeros(len(history), told.shape[1]).index_add(0, history.row, told)
         return summed / history.lengths.clamp(min=1)[:, None]
 
@@ -121,7 +121,8 @@ class UltraGCN(Free):
         """[R, 1, D]; somebody unknown and without history is zero."""
         actor = self._actor(requests)
         if bool((actor > 0).all()):
-            return self.people(actor)[:, None]
+            own: Tensor = self.people(actor)
+            return own[:, None]
         return super().queries(requests)
 
 
@@ -164,7 +165,7 @@ class SimpleX(Free):
         actor = self._actor(requests)
         if not bool((actor > 0).all()):
             return super().forward(requests, ids)
-        people, place = actor.unique(return_inverse=True)
+        people, place = torch.unique(actor, return_inverse=True)
         history = Ragged(self.ends.long(), self.begin).select(people)
         queries = self.asked(people, history)[place][:, None]
         items = self.items(ids)

@@ -16,7 +16,7 @@ from polyrec.models.closed_form.parts import distinct
 from polyrec.models.graphs.bipartite import Bipartite, Sizes, Start
 from polyrec.nn import known
 from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows
-from polyrec.types import Encoded, Requests, Similarity
+from polyrec.types import Encoded, Requests, Retriever, Similarity
 
 Zeroth = Literal["kept", "skipped"]
 
@@ -54,13 +54,13 @@ class LightGCN(Bipartite):
         """Layers in the mean."""
         return self.layers + (self.zeroth == "kept")
 
-    def prepare(self) -> Smoothed:
+    def prepare(self) -> Retriever:
         """Propagates all layers but the last, which is read where it is asked for."""
         return self.smoothed(self.edges())
 
     def smoothed(self, edges: Edges) -> Smoothed:
         """The sum of layers 0..L - 1 over these edges."""
-        y = self.weight
+        y: Tensor = self.weight
         for _ in range(self.layers - 1):
             y = self.weight + propagate(y, edges)
         return Smoothed(self, edges, y)
@@ -132,7 +132,7 @@ def both_sides(view: View, of: Bipartite, requests: Requests, ids: Tensor) -> En
     """A training step's queries [R, 1, D] and items [M, D], each node asked once."""
     actor = of.people_nodes(requests)
     if bool((actor > 0).all()):
-        people, place = actor.unique(return_inverse=True)
+        people, place = torch.unique(actor, return_inverse=True)
         found = view.rows(torch.cat([people, of.item_nodes(ids)]))
         at, items = torch.split(found, [len(people), len(ids)])
         queries = F.embedding(place, at)[:, None]

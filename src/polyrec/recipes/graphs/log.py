@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ class Settings(parts.SourceSettings, Protocol):
     """Settings of the log, how it is split and what is learnt from."""
 
     @property
-    def split(self) -> str: ...
+    def split(self) -> How | Literal["auto", "kept"]: ...
     @property
     def fit(self) -> str: ...
 

@@ -73,7 +73,8 @@ class DegreeWeighted:
         distinct, place = ids.long().unique(return_inverse=True)
         vectors = F.embedding(place, model.items(distinct))  # [B, K, D]
         scores = (vectors * queries[:, None]).sum(2)
-        return (weight * F.softplus(-scores)).sum(1).mean()
+        each: Tensor = weight * F.softplus(-scores)
+        return each.sum(1).mean()
 
 
 def _of_rows(negatives: Negatives, thing: Tensor) -> Tensor:

@@ -1,0 +1,212 @@
+"""Collaborative filtering on a graph: figures of the sources' split, and what a step costs.
+
+    python benchmarks/graph_cf.py DATA/gowalla gate gf_cf
+    python benchmarks/graph_cf.py DATA/gowalla gate lightgcn epochs=5
+    python benchmarks/graph_cf.py DATA/gowalla spmm
+    python benchmarks/graph_cf.py DATA/gowalla step
+
+`gate` learns a variant of the recipe from train and validation together, as published, and judges
+test once: recall@20 and ndcg@20. `spmm` times one product forward, and forward and backward, beside
+torch's sparse formats and scipy. `step` times a whole training step beside one that differs in the
+product alone (torch.sparse CSR and COO). Seconds are of the processor where the machine is shared
+(`cpu_seconds`), and of the wall. Every entry of the results names commit, machine and load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numba
+import torch
+from torch import Tensor
+
+from polyrec.evaluate import Setting, ranking
+from polyrec.experiment.stored import fresh_model
+from polyrec.nn import propagate as rooms
+from polyrec.nn.propagate import Edges, propagate
+from polyrec.recipes import compose, recipe
+from polyrec.train import fit
+from polyrec.types import Progress
+from scale import append, machine
+
+RESULTS = Path(__file__).resolve().parent / "results" / "graph_cf.json"
+ROUNDS = 7
+
+
+def gate(data: str, variant: str, flags: list[str]) -> dict[str, Any]:
+    """A variant learnt and judged on test, with the seconds of each part."""
+    of = recipe("graphs")
+    config = compose(of.Config, of.VARIANTS, variant, None, [f"data={data}", *flags]).config
+    clocks = [clock()]
+    split = of.data(config)
+    model = fresh_model(of, config, split.facts)
+    clocks.append(clock())
+    plan = of.plan(config, split, model)
+    fit(model, plan.stages, lambda *_: {}, Progress(seed=config.seed))
+    clocks.append(clock())
+    setting = Setting(exclude="history", counts=split.facts.counts, slices=(), ties="skip")
+    rec = of.serve(config, model, split.facts)
+    report = ranking(rec, split.test, ("recall", "ndcg"), (20,), setting=setting)
+    clocks.append(clock())
+    parts = {
+        name: {"wall": b[0] - a[0], "cpu": b[1] - a[1]}
+        for name, a, b in zip(("load", "learn", "judge"), clocks, clocks[1:], strict=False)
+    }
+    values = {name: value.value for name, value in report.values.items()}
+    found = {"gate": variant, "flags": flags, "fit": config.fit, "values": values}
+    return found | {"seconds": parts, "total_cpu": clocks[-1][1] - clocks[0][1]}
+
+
+def clock() -> tuple[float, float]:
+    """Wall and processor seconds."""
+    return time.perf_counter(), time.process_time()
+
+
+def graph(data: str) -> Any:
+    """LightGCN of the published width on the log's graph."""
+    of = recipe("graphs")
+    config = compose(of.Config, of.VARIANTS, "lightgcn", None, [f"data={data}"]).config
+    split = of.data(config)
+    return config, split, fresh_model(of, config, split.facts)
+
+
+def milliseconds(do: Callable[[], object]) -> dict[str, float]:
+    """Least and median of the rounds, wall and processor: the least is the quiet machine."""
+    do()
+    walls, cpus = [], []
+    for _ in range(ROUNDS):
+        before = clock()
+        do()
+        after = clock()
+        walls.append(1e3 * (after[0] - before[0]))
+        cpus.append(1e3 * (after[1] - before[1]))
+    return {
+        "least": min(walls), "median": statistics.median(walls),
+        "least_cpu": min(cpus), "median_cpu": statistics.median(cpus),
+    }  # fmt: skip
+
+
+def sparse(edges: Edges, form: str) -> Tensor:
+    """The same matrix with its values, in one of torch's formats."""
+    row = torch.repeat_interleave(torch.arange(len(edges.into)), edges.start.diff())
+    column = edges.target.long()
+    value, size = edges.into[row] * edges.out_of[column], (len(edges.into),) * 2
+    if form == "csr":
+        return torch.sparse_csr_tensor(edges.start.long(), column, value, size)
+    return torch.sparse_coo_tensor(torch.stack([row, column]), value, size).coalesce()
+
+
+def spmm(data: str) -> dict[str, Any]:
+    """One product of the graph's matrix with vectors of width 64."""
+    _, _, model = graph(data)
+    edges, x = model.edges(), torch.randn(model.nodes, 64, requires_grad=True)
+    csr, coo = sparse(edges, "csr"), sparse(edges, "coo")
+    plain = x.detach()
+    dense: Any = csr  # scipy's, of the same arrays
+    import scipy.sparse
+
+    held = scipy.sparse.csr_matrix(
+        (dense.values().numpy(), dense.col_indices().numpy(), dense.crow_indices().numpy())
+    )
+    row = torch.repeat_interleave(torch.arange(model.nodes), edges.start.diff())
+    forward = {
+        "ours": lambda: edges.times(plain),
+        "torch_csr": lambda: csr @ plain,
+        "torch_coo": lambda: torch.sparse.mm(coo, plain),
+        "scipy": lambda: held @ plain.numpy(),
+        "index_add": lambda: torch.zeros_like(plain).index_add_(
+            0, row, plain[edges.target] * edges.out_of[edges.target][:, None]
+        ),
+    }
+
+    def both(product: Callable[[], Tensor]) -> Callable[[], None]:
+        def do() -> None:
+            product().sum().backward()
+            x.grad = None
+
+        return do
+
+    whole = {
+        "ours": both(lambda: propagate(x, edges)),
+        "torch_csr": both(lambda: csr @ x),
+        "torch_coo": both(lambda: torch.sparse.mm(coo, x)),
+    }
+    moved = len(edges.target) * 64 * 4, 2 * 4 * plain.numel() + 4 * len(edges.target)
+    big, out = torch.empty(25_000_000), torch.empty(25_000_000)
+    copied = milliseconds(lambda: out.copy_(big))["least"]
+    return {
+        "spmm": "D^-1/2 A D^-1/2 X, width 64",
+        "nodes": model.nodes,
+        "edges": len(edges.target),
+        "megabytes_gathered": moved[0] / 1e6,
+        "megabytes_at_least": moved[1] / 1e6,
+        "copy_gigabytes_per_second": 0.2 / (copied / 1e3),
+        "forward": {name: milliseconds(do) for name, do in forward.items()},
+        "forward_backward": {name: milliseconds(do) for name, do in whole.items()},
+    }
+
+
+def step(data: str) -> dict[str, Any]:
+    """A training step of LightGCN, and the same with torch's sparse products of all rows."""
+    config, split, model = graph(data)
+    of = recipe("graphs")
+    stage = of.plan(config, split, model).stages[0]
+    task, optimiser = stage.tasks[0], stage.optim.build(model.parameters())
+    progress = Progress(seed=1, stage="train")
+
+    def once() -> None:
+        batch = task.stream.batch(1, 0, 0)
+        losses = task.objective(model.train().prepare(), batch, progress)
+        stage.balance.backward(losses, (), progress)
+        optimiser.param_groups[0]["lr"] = config.lr
+        optimiser.step()
+        optimiser.zero_grad()
+
+    found = {"ours": milliseconds(once)}
+    for form in ("csr", "coo"):
+        matrix = sparse(model.edges(), form)
+
+        def product(x: Tensor, edges: Edges, reverse: object = None, matrix: Any = matrix) -> Any:
+            return matrix @ x if matrix.layout == torch.sparse_csr else torch.sparse.mm(matrix, x)
+
+        def rows(x: Tensor, edges: Edges, rows: Tensor, matrix: Any = matrix) -> Any:
+            return product(x, edges, None, matrix)[rows]
+
+        where = "polyrec.models.graphs.lightgcn"
+        with (
+            mock.patch(f"{where}.propagate", product),
+            mock.patch(f"{where}.propagate_rows", rows),
+        ):
+            found[f"torch_{form}"] = milliseconds(once)
+    return {"step": "LightGCN, batch 2048", "steps_in_epoch": task.stream.steps, "seconds": found}
+
+
+def main() -> None:
+    """Runs one part and appends its entry to the results."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("data")
+    asked.add_argument("part", choices=("gate", "spmm", "step"))
+    asked.add_argument("rest", nargs="*", help="gate: a variant, then key=value")
+    asked.add_argument("--threads", type=int, default=1)
+    asked.add_argument("--out", type=Path, default=RESULTS)
+    told = asked.parse_args()
+    torch.set_num_threads(told.threads)
+    numba.set_num_threads(min(told.threads, numba.config.NUMBA_NUM_THREADS))
+    before = machine()
+    assert rooms.__file__, "the room under test"
+    if told.part == "gate":
+        found = gate(told.data, told.rest[0], told.rest[1:])
+    else:
+        found = (spmm if told.part == "spmm" else step)(told.data)
+    append(told.out, {**found, "threads": told.threads, "machine": before})
+    print({key: value for key, value in found.items() if key != "machine"})
+
+
+if __name__ == "__main__":
+    main()
