@@ -70,7 +70,9 @@ def judge(of: Trained, progress: Progress) -> Judged:
     """
     top = best(progress, of.config.select_by) if progress.metrics else None
     step = top.step if top else progress.step
-    checkpoint = f"step {step:,}, " + ("best on valid" if top else "closed form")
+    trained = any(isinstance(stage, Stage) for stage in of.plan.stages)
+    unchosen = "last, epochs fixed before" if trained else "closed form"
+    checkpoint = f"step {step:,}, " + ("best on valid" if top else unchosen)
     own = of.recipe.serve(of.config, of.model, of.split.facts)
     reports = {}
     for part in ("valid", "test"):

@@ -157,8 +157,9 @@ class SimpleX(Free):
 
     def asked(self, actor: Tensor, history: Ragged) -> Tensor:
         """A share of his own vector, and of what he chose."""
+        own: Tensor = self.people(actor)
         mixed: Tensor = self.mix(self._mean(history))
-        return self.share * self.people(actor) + (1 - self.share) * mixed
+        return self.share * own + (1 - self.share) * mixed
 
     def forward(self, requests: Requests, ids: Tensor) -> Encoded:
         """Both sides at once, for training: histories are those of the graph."""

@@ -1,0 +1,131 @@
+"""The graphs recipe learns from what it says it learns from, and a stored run answers alike."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from polyrec.data import Facts
+from polyrec.data.splits.questions import Split
+from polyrec.experiment.stored import fresh_model
+from polyrec.recipes import compose, graphs, recipe
+from polyrec.train import Stage, fit
+from polyrec.types import Progress
+
+SMALL = ("world=retail_tiny", "dim=8", "batch=512", "epochs=1")
+
+
+def order(variant: str, *flags: str) -> graphs.Config:
+    of = recipe("graphs")
+    config: graphs.Config = compose(of.Config, of.VARIANTS, variant, None, [*SMALL, *flags]).config
+    return config
+
+
+def edges(split: Split) -> set[tuple[int, int]]:
+    graph = split.facts.graph.only  # type: ignore[attr-defined]
+    return set(zip((graph.row + 1).tolist(), (graph.indices + 1).tolist(), strict=True))
+
+
+def answers(split: Split, part: str) -> set[tuple[int, int]]:
+    asked = split.valid if part == "valid" else split.test
+    actor = torch.repeat_interleave(asked.cluster, asked.truth.lengths)
+    return set(zip(actor.tolist(), asked.truth.values.tolist(), strict=True))
+
+
+def test_the_graph_holds_no_answer_of_validation_or_test() -> None:
+    split = graphs.data(order("default"))
+    assert edges(split) == set(
+        zip(split.train.actor.tolist(), split.train.target.tolist(), strict=True)
+    )
+    assert not edges(split) & (answers(split, "valid") | answers(split, "test"))
+
+
+def test_fit_all_learns_validation_too_and_asks_the_same() -> None:
+    some, every = (graphs.data(order("default", f"fit={fit}")) for fit in ("train", "all"))
+    assert edges(every) == edges(some) | answers(some, "valid")
+    assert not edges(every) & answers(every, "test")
+    assert every.test.hash == some.test.hash
+    assert int(every.facts.counts.sum()) == len(every.train) > len(some.train)
+    assert every.how["fit"] == "train and validation"
+
+
+def test_fit_all_trains_its_epochs_and_chooses_nothing() -> None:
+    config = order("lightgcn", "epochs=3")
+    split = graphs.data(config)
+    stage = graphs.plan(config, split, fresh_model(recipe("graphs"), config, split.facts)).stages[0]
+    assert isinstance(stage, Stage)
+    assert (stage.judge, stage.select, stage.stop) == (None, None, None)
+    assert stage.steps == 3 * stage.epoch
+
+
+def test_fit_train_chooses_on_validation() -> None:
+    config = order("default")
+    split = graphs.data(config)
+    stage = graphs.plan(config, split, fresh_model(recipe("graphs"), config, split.facts)).stages[0]
+    assert isinstance(stage, Stage)
+    assert stage.select == "ndcg@20"
+
+
+@pytest.mark.parametrize("variant", ["gf_cf", "slim", "ials", "lightgcn", "sgl", "simplex"])
+def test_weights_alone_bring_the_graph_back(variant: str) -> None:
+    config = order(variant, *(["sweeps=2"] if variant == "ials" else []))
+    split = graphs.data(config)
+    of = recipe("graphs")
+    model = fresh_model(of, config, split.facts)
+    fit(model, graphs.plan(config, split, model).stages, lambda *_: {}, Progress(seed=1))
+    bare: Facts = dataclasses.replace(split.facts, graph=None)
+    again = fresh_model(of, config, bare)
+    again.load_state_dict(model.state_dict())
+    asked = split.test.requests(torch.arange(20))
+    lists = [
+        graphs.serve(config, one.eval(), bare).recommend(asked, 10, asked.history)
+        for one in (model, again)
+    ]
+    assert torch.equal(lists[0].ids, lists[1].ids)
+    assert torch.equal(lists[0].scores, lists[1].scores)
+
+
+def test_negatives_of_training_are_never_train_positives() -> None:
+    config = order("lightgcn")
+    split = graphs.data(config)
+    task = graphs.plan(config, split, fresh_model(recipe("graphs"), config, split.facts)).stages[0]
+    assert isinstance(task, Stage)
+    stream, objective = task.tasks[0].stream, task.tasks[0].objective
+    known, drawn = edges(split), set()
+    for step in range(stream.steps):
+        batch = stream.batch(1, 0, step)
+        draw = objective.rank.negatives.sample(batch, Progress(step=step)).draws[0]  # type: ignore[attr-defined]
+        drawn |= set(zip(batch.requests.actor.tolist(), draw.ids[:, 0].tolist(), strict=True))
+    assert drawn
+    assert not drawn & known
+
+
+def test_an_epoch_meets_every_edge_once() -> None:
+    config = order("lightgcn")
+    split = graphs.data(config)
+    stream = graphs.plan(config, split, fresh_model(recipe("graphs"), config, split.facts)).stream
+    assert stream is not None
+    met = [
+        pair
+        for step in range(stream.steps)
+        for batch in [stream.batch(3, 0, step)]
+        for pair in zip(batch.requests.actor.tolist(), batch.positives.tolist(), strict=True)
+    ]
+    assert sorted(met) == sorted(edges(split))
+
+
+def test_the_two_ways_to_split_are_the_files_or_at_random() -> None:
+    assert graphs.data(order("default")).how["how"] == "random"
+    with pytest.raises(ValueError, match="given"):
+        graphs.data(order("default", "split=given"))
+    with pytest.raises(ValueError, match="split=kept"):
+        graphs.data(order("default", "split=kept"))
+
+
+def test_a_graph_of_repeats_has_each_edge_once() -> None:
+    split = graphs.data(order("default", "dedup=all"))
+    pairs = np.stack([split.train.actor, split.train.target], 1)
+    assert len(edges(split)) == len(np.unique(pairs, axis=0))
