@@ -83,6 +83,9 @@ class Config:
     contrast: float = setting(0.1, "sgl, simgcl, xsimgcl: weight of the contrast", least=0)
     contrast_tau: float = setting(0.2, "its temperature", least=0.005)
     contrast_layer: int = setting(1, "xsimgcl: layer that the last one is held against", least=1)
+    examples: Literal["edges", "people"] = setting(
+        "edges", "edges count alike; people: each person alike, as LightGCN's authors draw"
+    )
     batch: int = setting(2048, "edges a step", least=1)
     lr: float = setting(0.001, "as published", above=0)
     optimiser: Literal["adam", "lazy_adam"] = setting(

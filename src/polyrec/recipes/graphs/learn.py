@@ -10,20 +10,21 @@ from torch import nn
 
 from polyrec import losses
 from polyrec.balance import Equal
-from polyrec.data import AllCuts, Split, known_targets
+from polyrec.data import AllCuts, RandomCut, Split, known_targets
 from polyrec.models.graphs import SGL
 from polyrec.negatives import MaskKnown, Uniform, Unseen
+from polyrec.recipes import parts
 from polyrec.recipes.graphs.config import Config
 from polyrec.train import (
     PICKS,
     Adam,
     DegreeWeighted,
-    Epochs,
     Hook,
     LazyAdam,
     Patience,
     Rank,
     Stage,
+    Steps,
     Task,
     Weights,
     WithContrast,
@@ -35,28 +36,33 @@ CONTRASTED = ("sgl", "simgcl", "xsimgcl")
 SHARED = ("ultragcn", "simplex")  # models whose batch meets one set of many negatives
 
 
-def stream(config: Config, split: Split) -> AllCuts:
-    """Every edge once an epoch; of the history a model of this family needs nothing."""
-    return AllCuts(split.train, config.batch, history=1, minimum=0)
+def stream(config: Config, split: Split) -> parts.Cuts:
+    """Edges, or people and one of their edges; of histories this family needs nothing."""
+    make = AllCuts if config.examples == "edges" else RandomCut
+    return make(split.train, config.batch, history=1, minimum=0)
 
 
-def stage(config: Config, split: Split, model: nn.Module, edges: AllCuts) -> Stage:
-    """One stage over edges: chosen on validation, or for fixed epochs where it is learnt too."""
+def stage(config: Config, split: Split, model: nn.Module, edges: parts.Cuts) -> Stage:
+    """One stage over edges: chosen on validation, or for fixed epochs where it is learnt too.
+
+    An epoch has as many steps as edges need, whoever is drawn.
+    """
+    epoch = -(-len(split.train) // config.batch)
     chosen: Mapping[str, Any] = {}
     if config.fit == "train":
         chosen = {
-            "judge": Epochs(config.eval_every),
+            "judge": Steps(epoch * config.eval_every),
             "select": config.select_by,
             "stop": Patience(config.select_by, config.patience),
         }
     # the sum over a batch of the authors' code is a mean here: their L2 is divided likewise
     decay = config.decay / config.batch if config.model == "ultragcn" else 0.0
     optim = LazyAdam() if config.optimiser == "lazy_adam" else Adam(weight_decay=decay)
-    hooks = [Hook(Epochs(1), model.redraw, "edges")] if isinstance(model, SGL) else []
+    hooks = [Hook(Steps(epoch), model.redraw, "edges")] if isinstance(model, SGL) else []
     return Stage(
         name="train",
         tasks=(Task(edges, objective(config, split)),),
-        length=Epochs(config.epochs),
+        length=Steps(epoch * config.epochs),
         lr=config.lr,
         optim=optim,
         balance=Equal(),
