@@ -1,0 +1,67 @@
+"""A product along edges: duplicates, lonely nodes, and the bytes whatever the rows asked."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polyrec.kernels.graphs.rows import pull, push
+from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows
+
+
+def symmetric(seed, nodes, share=0.3):
+    draw = np.random.default_rng(seed)
+    half = np.triu(draw.random((nodes, nodes)) < share, 1)
+    return (half + half.T).astype(np.float64)
+
+
+def edges_of(dense):
+    degree = dense.sum(1).astype(int)
+    start = torch.from_numpy(np.concatenate([[0], np.cumsum(degree)]).astype(np.int32))
+    factor = inverse_power(torch.from_numpy(degree))
+    return Edges(start, torch.from_numpy(np.nonzero(dense)[1].astype(np.int32)), factor, factor)
+
+
+def product(dense):
+    degree = dense.sum(1)
+    root = np.where(degree > 0, np.maximum(degree, 1) ** -0.5, 0)
+    return root[:, None] * dense * root
+
+
+@given(st.integers(0, 10_000), st.integers(2, 30), st.integers(1, 9))
+def test_it_is_the_dense_product_and_its_transpose(seed, nodes, width):
+    dense = symmetric(seed, nodes)
+    edges, x = edges_of(dense), torch.randn(nodes, width, generator=torch.Generator())
+    found = propagate(x, edges)
+    assert np.abs(found.numpy() - product(dense) @ x.numpy()).max() < 1e-5
+    rows = torch.randint(0, nodes, (7,))
+    assert torch.allclose(propagate_rows(x, edges, rows), found[rows], atol=1e-6)
+    arrays = edges.start.numpy(), edges.target.numpy(), edges.into.numpy()
+    grad = np.random.default_rng(seed).normal(size=(7, width)).astype(np.float32)
+    full = np.zeros((nodes, width))
+    np.add.at(full, rows.numpy(), grad)
+    assert np.abs(push(*arrays, grad, rows.numpy()) - product(dense) @ full).max() < 1e-4
+    assert np.abs(pull(*arrays, x.numpy(), rows.numpy()) - found.numpy()[rows]).max() < 1e-5
+
+
+def test_a_node_without_edges_is_a_zero_row_and_never_nan():
+    dense = symmetric(1, 6)
+    dense[2], dense[:, 2] = 0, 0
+    found = propagate(torch.ones(6, 3), edges_of(dense))
+    assert torch.isfinite(found).all()
+    assert found[2].abs().max() == 0
+
+
+def test_the_largest_eigenvalue_is_1_and_its_vector_the_roots_of_degrees():
+    dense = symmetric(3, 25, 0.4)
+    x = torch.from_numpy(np.sqrt(dense.sum(1))).float()[:, None]
+    assert torch.allclose(propagate(x, edges_of(dense)), x, atol=1e-5)
+    assert np.abs(np.linalg.eigvalsh(product(dense))).max() <= 1 + 1e-9
+
+
+def test_a_rows_bytes_are_the_same_whatever_else_is_asked():
+    dense = symmetric(4, 20)
+    edges, x = edges_of(dense), torch.randn(20, 5)
+    alone = propagate_rows(x, edges, torch.tensor([7]))
+    among = propagate_rows(x, edges, torch.arange(20))
+    assert torch.equal(alone[0], among[7])
