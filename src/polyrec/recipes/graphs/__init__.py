@@ -37,7 +37,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "turbo_cf": {"model": "turbo_cf", **PUBLISHED},
     "bspm": {"model": "bspm", "rank": 448, "low_pass": 0.2, **PUBLISHED},
     "bspm_late": {"model": "bspm", "rank": 448, "low_pass": 0.2, "merge": "late", **PUBLISHED},
-    "lightgcn": {"model": "lightgcn", **PUBLISHED},
+    "lightgcn": {"model": "lightgcn", "examples": "people", **PUBLISHED},
     "ultragcn": {
         "model": "ultragcn", "lr": 1e-4, "batch": 512, "negatives": 1_500, "epochs": 100,
         **PUBLISHED,
