@@ -91,6 +91,14 @@ class Adjacency:
         vars(other).update({name: vars(self)[name] for name in known if name in vars(self)})
         return other
 
+    def rows_at(self, at: Tensor) -> Adjacency:
+        """The named rows alone, in that order; columns stay as they are."""
+        counts = self.degree[at]
+        start = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        skip = (self.start[at] - start[:-1]).repeat_interleave(counts)
+        edges = skip + torch.arange(len(skip), device=skip.device)
+        return Adjacency(start, self.other[edges], self.weight[edges], self.columns)
+
     def to(self, dtype: torch.dtype) -> Adjacency:
         """Weights of another precision."""
         return self.weighed(self.weight.to(dtype))

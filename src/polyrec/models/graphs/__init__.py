@@ -1,0 +1,1 @@
+"""Models on graphs: vectors and classes of nodes, from features and from their links."""
