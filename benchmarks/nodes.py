@@ -30,16 +30,22 @@ from scale import machine
 
 GATES = {("cora", "gcn"): 0.810, ("cora", "gat"): 0.823, ("citeseer", "gcn"): 0.698}
 SHARES = (0.0, 0.1, 0.2, 0.4)
+SEEDS_OF_EDGES = 7
 TABLE = ("mlp", "gcn", "chebnet", "sage_mean", "sage_gcn", "sage_pool", "gat", "gatv2")
 
 
 def commit() -> str:
     """The code that was measured."""
-    told = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    changed = subprocess.run(
-        ["git", "status", "--porcelain", "src"], capture_output=True, text=True
-    )
-    return told.stdout.strip() + (" and changes" if changed.stdout.strip() else "")
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "src")
+    return git("rev-parse", "HEAD") + (" and changes" if changed else "")
+
+
+COMMIT = commit()  # before anything is edited beside a long run
 
 
 def kept_bytes(config: nodes.Config, task: NodeTask) -> int:
@@ -97,7 +103,7 @@ def store(path: Path | None, key: str, value: dict[str, Any]) -> None:
     if path is None:
         return
     found = json.loads(path.read_text()) if path.is_file() else {}
-    found[key] = {**value, "commit": commit(), "machine": machine()}
+    found[key] = {**value, "commit": COMMIT, "machine": machine()}
     path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
@@ -129,7 +135,7 @@ def main() -> int:
                     missed.append(f"{name}/{variant}: {report.value:.4f} < {gate}")
             if "rewired" in given.parts:
                 for share in SHARES:
-                    task = rewired(loaded[0], share, 7)
+                    task = rewired(loaded[0], share, SEEDS_OF_EDGES)
                     few = replace(config, epochs=min(config.epochs, 200))
                     report = nodes.run(few, range(1, given.seeds + 1), (task, loaded[1]))
                     store(given.out, f"{name}/{variant}/rewired {share}", told(report))
