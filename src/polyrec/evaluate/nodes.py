@@ -47,7 +47,7 @@ class NodeReport:
     nodes: int  # judged on test
     unjudged: int  # of the test part, without a class
     parameters: int
-    selected_on: str = "valid accuracy, the first of equals"
+    selected_on: str = "valid accuracy, of equals the lowest loss"
 
     @property
     def value(self) -> float:
