@@ -17,7 +17,8 @@ from polyrec.graph import Graph
 from polyrec.graph.sampling import Block, NeighbourSampler, Seeds
 from polyrec.kernels.shuffle import shuffled
 from polyrec.models.graphs.batches import TASK, Nodes, NodeTask
-from polyrec.nn.convs import Adjacency, Features, Norm
+from polyrec.models.graphs.typed import Asked, Messages, TypedTask
+from polyrec.nn.convs import Adjacency, Features, Norm, Typed
 from polyrec.nn.convs.typed import itself, together
 from polyrec.types import derived_seed
 
@@ -103,3 +104,50 @@ def _with_self(block: Adjacency, weight: Tensor) -> Adjacency:
 
 def _rows(x: Features, at: Tensor) -> Features:
     return x.rows_at(at) if isinstance(x, Adjacency) else x[at]
+
+
+@dataclass(frozen=True)
+class SampledTyped:
+    """As `SampledNodes`, of a typed graph: fan-outs a relation and hop, means of what was drawn.
+
+    For layers that read messages: R-GCN, HGT and the control. Simple-HGN keeps shares from layer
+    to layer, so its layers must read the same edges: train it on the whole graph.
+    """
+
+    task: TypedTask
+    fanouts: tuple[int, ...]  # of the seeds' hop first
+    batch_size: int
+    part: str = "train"
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self.task.parts[self.part]) // self.batch_size)
+
+    @cached_property
+    def _sampler(self) -> NeighbourSampler:
+        return NeighbourSampler(self.task.graph, self.fanouts)
+
+    def batch(
+        self, seed: int, epoch: int, step: int, part: tuple[int, int] = (0, 1)
+    ) -> Asked[Messages]:
+        """The nodes of `part` = (rank, size) of this batch, and the typed graph around them."""
+        held = self.task.parts[self.part]
+        places = np.arange(step * self.batch_size, min((step + 1) * self.batch_size, len(held)))
+        order = shuffled(places[part[0] :: part[1]], len(held), derived_seed(seed, epoch, "nodes"))
+        ids = held[torch.from_numpy(order)]
+        sample = self._sampler.sample(Seeds(self.task.target, ids.numpy()), seed, epoch, step)
+        x = {}
+        for kind, nodes in sample.nodes.items():
+            at = torch.from_numpy(nodes)
+            x[kind] = at if kind in self.task.ids else _rows(self.task.x[kind], at)
+        layers = tuple(Typed({b.key: _means(b) for b in hop}) for hop in reversed(sample.hops))
+        labels = F.one_hot(self.task.label[ids], self.task.classes).float()
+        asked = torch.arange(len(ids))
+        return Asked(Messages(x, layers), asked, {TASK: labels}, {TASK: torch.ones(len(ids))})
+
+
+def _means(block: Block) -> Adjacency:
+    start, other = torch.from_numpy(block.start), torch.from_numpy(block.other)
+    bare = Adjacency(start, other, torch.ones(len(other)), block.columns)
+    return bare.weighed((1 / start.diff().clamp(min=1))[bare.row].float())
