@@ -23,13 +23,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from polyrec.evaluate.nodes import accuracy
 from polyrec.models.graphs.batches import TASK, NodeTask
+from polyrec.models.graphs.smoothing import smoothing
 from polyrec.recipes import nodes
 from polyrec.recipes.nodes.reading import undirected
 from scale import machine
 
 GATES = {("cora", "gcn"): 0.810, ("cora", "gat"): 0.823, ("citeseer", "gcn"): 0.698}
 SHARES = (0.0, 0.1, 0.2, 0.4)
+DEPTHS = (2, 4, 8, 16, 32)
 SEEDS_OF_EDGES = 7
 TABLE = ("mlp", "gcn", "chebnet", "sage_mean", "sage_gcn", "sage_pool", "gat", "gatv2")
 
@@ -49,9 +52,9 @@ COMMIT = commit()  # before anything is edited beside a long run
 
 
 def kept_bytes(config: nodes.Config, task: NodeTask) -> int:
-    """What one forward pass of training keeps for the way back, weights and graph left out."""
-    model = nodes.model(config, task)
-    known = {weight.data_ptr() for weight in model.parameters()}
+    """What one forward pass of training keeps for the way back, weights left out."""
+    ready = nodes.made(config, task)
+    known = {weight.data_ptr() for weight in ready.model.parameters()}
     seen: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -59,11 +62,51 @@ def kept_bytes(config: nodes.Config, task: NodeTask) -> int:
             seen[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    batch = task.asked(task.parts["train"], model.norm, model.depth)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits = model.logits(batch).logits[TASK]  # held, so that no address is given out twice
+        logits = ready.logits(task.parts["train"])  # held, so that no address is given out twice
     del logits
     return sum(seen.values())
+
+
+def without(task: NodeTask, late: Tensor) -> NodeTask:
+    """The graph before some nodes came: they and all their edges are away."""
+    kept = np.setdiff1d(np.arange(len(task.label)), late.numpy())
+    matrix = task.relation.matrix()[kept][:, kept].tocoo()
+    number = np.full(len(task.label), -1)
+    number[kept] = np.arange(len(kept))
+    parts = {name: torch.from_numpy(number[part.numpy()]) for name, part in task.parts.items()}
+    parts = {name: part[part >= 0] for name, part in parts.items()}
+    at = torch.from_numpy(kept)
+    edges = np.stack([matrix.row, matrix.col], 1)
+    return NodeTask(undirected(edges, len(kept)), task.x.rows_at(at), task.label[at], parts)
+
+
+def inductive(config: nodes.Config, task: NodeTask, seeds: int) -> dict[str, Any]:
+    """Accuracy on a tenth of the nodes, all of test: there in training, or come afterwards."""
+    found: dict[str, list[float]] = {"there": [], "late": []}
+    for seed in range(1, seeds + 1):
+        draw = torch.Generator().manual_seed(seed)
+        late = task.parts["test"][torch.randperm(1_000, generator=draw)[:270]]
+        of = replace(config, seed=seed)
+        asked = nodes.made(of, task).asked(late)
+        for name, seen in (("there", task), ("late", without(task, late))):
+            ready, _ = nodes.trained(of, seen)
+            with torch.no_grad():
+                logits = ready.model.logits(asked).logits[TASK]
+            found[name].append(accuracy(logits, task.label[late]))
+    there, late_ = (sum(values) / seeds for values in found.values())
+    return {"there": round(there, 4), "late": round(late_, 4), "ratio": round(late_ / there, 3)}
+
+
+def depth(config: nodes.Config, task: NodeTask, layers: int) -> dict[str, Any]:
+    """What many layers do to the vectors before the last one, and to accuracy."""
+    ready, _ = nodes.trained(replace(config, depth=layers, seed=1), task)
+    told = smoothing(ready.model, task)[-2]
+    with torch.no_grad():
+        part = task.parts["valid"]
+        reached = accuracy(ready.logits(part), task.label[part])
+    values = {name: round(value, 4) for name, value in vars(told).items()}
+    return {**values, "valid": reached, "gap": round(told.gap, 4), "too_smooth": told.too_smooth}
 
 
 def rewired(task: NodeTask, share: float, seed: int) -> NodeTask:
@@ -115,7 +158,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of cora.npz, citeseer.npz")
     parser.add_argument("--sets", default="cora,citeseer")
     parser.add_argument("--variants", default=",".join(TABLE))
-    parser.add_argument("--parts", default="table,rewired", help="gates, table, rewired")
+    parser.add_argument(
+        "--parts", default="table,rewired", help="gates, table, rewired, late, depth"
+    )
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -133,6 +178,13 @@ def main() -> int:
                 store(given.out, f"{name}/{variant}", {**told(report), **kept, "gate": gate})
                 if gate and report.value < gate:
                     missed.append(f"{name}/{variant}: {report.value:.4f} < {gate}")
+            if "late" in given.parts:
+                few = replace(config, epochs=min(config.epochs, 200))
+                store(given.out, f"{name}/{variant}/late", inductive(few, loaded[0], 3))
+            if "depth" in given.parts:
+                for layers in DEPTHS:
+                    told_ = depth(config, loaded[0], layers)
+                    store(given.out, f"{name}/{variant}/depth {layers}", told_)
             if "rewired" in given.parts:
                 for share in SHARES:
                     task = rewired(loaded[0], share, SEEDS_OF_EDGES)

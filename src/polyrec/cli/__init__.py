@@ -31,6 +31,7 @@ app.add_typer(data_verbs.app, name="data", help="Bring a log in, check it, split
 app.command("list")(show.list_parts)
 app.command("show")(show.show)
 app.command("run")(run.run)
+app.command("nodes")(run.nodes)
 app.command("judge")(judge.judge)
 app.command("compare")(judge.compare)
 app.command("ablate")(ablate.ablate)

@@ -72,9 +72,10 @@ class NodeReport:
         'accuracy .8200 [.6929, .9471] over 2 seeds, 1,000 nodes, selected on valid accuracy'
         """
         low, high = (f"{x:.4f}".removeprefix("0") for x in self.interval)
+        span = f"[{low}, {high}]" if len(self.trials) > 1 else "(no interval)"
         bare = f", {self.unjudged} more have no class" if self.unjudged else ""
         return (
-            f"accuracy {self.value:.4f} [{low}, {high}] over {len(self.trials)} seeds, "
+            f"accuracy {self.value:.4f} {span} over {len(self.trials)} seed{'s' * (len(self.trials) > 1)}, "
             f"{self.nodes:,} nodes{bare}, selected on {self.selected_on.split(',')[0]}"
         ).replace("accuracy 0.", "accuracy .", 1)
 

@@ -99,7 +99,7 @@ def _visited(parts, steps, restart, chance, out):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True)
-def _most(seen: I32, own: int, found: I32, times: I32) -> None:
+def _most(seen: I32, own: np.int64, found: I32, times: I32) -> None:
     """The most frequent of a sorted list, without one of them; ties by id."""
     held, s = 0, 0
     while s < len(seen):

@@ -10,8 +10,9 @@ from polyrec.recipes.config import setting
 from polyrec.recipes.expected import Expected
 
 Model = Literal[
-    "mlp", "gcn", "chebnet", "sage_mean", "sage_gcn", "sage_pool", "sage_lstm", "gat", "gatv2"
-]
+    "mlp", "gcn", "chebnet", "sage_mean", "sage_gcn", "sage_pool", "sage_lstm", "gat", "gatv2",
+    "rgcn", "han", "hgt", "sehgnn", "simple_hgn", "blind",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Config:
 
 
 ATTENTION = {"hidden": 8, "dropout": 0.6, "lr": 0.005, "epochs": 1_000, "patience": 100}
+# Papers and words as two types: "uses" and "cites", and both read backwards.
+TYPED = {"hidden": 16, "heads": 4, "lr": 0.005}
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "mlp": {"model": "mlp"},
     "gcn": {},
@@ -51,6 +54,11 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "gat": {"model": "gat", **ATTENTION},
     "gatv2": {"model": "gatv2", **ATTENTION},
     "gcn_ids": {"features": "ids"},
+    # The last one is the control: types are ignored.
+    **{
+        name: {"model": name, **TYPED}
+        for name in ("rgcn", "han", "hgt", "sehgnn", "simple_hgn", "blind")
+    },
 }
 DEFAULT = "gcn"
 

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
-from polyrec.graph import Relation
+from polyrec.graph import Graph, Relation
 from polyrec.models.graphs.batches import NodeTask, judged
+from polyrec.models.graphs.typed import TypedTask
 from polyrec.nn.convs import Adjacency
 
 NEEDED = (
@@ -74,3 +75,20 @@ def _features(arrays: Mapping[str, Any], features: Literal["rows", "raw"]) -> cs
         total = np.asarray(x.sum(1)).ravel()
         x.data /= np.repeat(np.where(total > 0, total, 1), np.diff(x.indptr))
     return x
+
+
+def with_words(task: NodeTask) -> TypedTask:
+    """The same papers in a typed graph: papers cite papers and use words; words have ids.
+
+    Raises:
+        ValueError: the papers have no sparse features, so there are no words.
+    """
+    if not isinstance(task.x, Adjacency):
+        raise ValueError("typed models read words as nodes: features=ids leaves them out")
+    uses = Relation(
+        ("paper", "uses", "word"), task.x.start.numpy(), task.x.other.numpy(), task.x.columns
+    )
+    sizes = {"paper": task.x.rows, "word": task.x.columns}
+    graph = Graph(sizes, (task.relation, uses)).with_reverses()
+    known = frozenset({"word"})
+    return TypedTask(graph, {"paper": task.x}, "paper", task.label, task.parts, known)
