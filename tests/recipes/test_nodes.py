@@ -100,7 +100,7 @@ def test_one_seed_has_no_interval() -> None:
     ({"data": ""}, "no data"),
     ({"fanouts": "5"}, "need 2 numbers"),
     ({"fanouts": "5,x"}, "need 2 numbers"),
-    ({"model": "han", "fanouts": "5,5"}, "han reads the whole graph"),
+    ({"model": "han", "fanouts": "5,5"}, "han reads whole graphs"),
     ({"model": "hgt", "features": "ids"}, "words as nodes"),
     ({"model": "chebnet", "fanouts": "5,5"}, "whole neighbourhoods"),
 ])  # fmt: skip

@@ -73,9 +73,10 @@ class NodeReport:
         """
         low, high = (f"{x:.4f}".removeprefix("0") for x in self.interval)
         span = f"[{low}, {high}]" if len(self.trials) > 1 else "(no interval)"
+        count = f"{len(self.trials)} seed{'s' * (len(self.trials) > 1)}"
         bare = f", {self.unjudged} more have no class" if self.unjudged else ""
         return (
-            f"accuracy {self.value:.4f} {span} over {len(self.trials)} seed{'s' * (len(self.trials) > 1)}, "
+            f"accuracy {self.value:.4f} {span} over {count}, "
             f"{self.nodes:,} nodes{bare}, selected on {self.selected_on.split(',')[0]}"
         ).replace("accuracy 0.", "accuracy .", 1)
 
