@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
 from polyrec import evaluate, report
@@ -38,6 +39,7 @@ class Order:
     file: Path | None = None
     flags: tuple[str, ...] = ()
     out: Path = Path("runs")
+    device: torch.device | None = None  # that computes the model; None = the processor
 
 
 @dataclass(frozen=True)
@@ -90,30 +92,41 @@ def _runs(order: Order, seeds: int, watch: Watch, end: Callable[[Job], T]) -> li
         one = dataclasses.replace(sourced, config=dataclasses.replace(sourced.config, seed=seed))
         split = split or of.data(one.config)
         path = _free(order.out / _name(order.recipe, variant, one.config))
-        job = _begun(of, one, split, (order.recipe, variant, path), watch)
+        job = _begun(of, (one, split, order.device), (order.recipe, variant, path), watch)
         found.append(_first_time(job, end))
     return found
 
 
 def resume(
-    path: Path, flags: Sequence[str] = (), stage: str | None = None, watch: Watch = Quiet()
+    path: Path,
+    flags: Sequence[str] = (),
+    stage: str | None = None,
+    watch: Watch = Quiet(),
+    device: torch.device | None = None,
 ) -> Outcome:
     """Goes on with a run: from where it stopped, or as a new run from the end of a stage.
+
+    On another device than before it goes on from the same weights, no longer to the same bytes.
 
     Raises:
         ValueError: a flag changes what only a new run may change, or the data are not the same.
     """
-    return _finish(_taken_up(path, flags, stage, watch), _judged)
+    return _finish(_taken_up(path, (flags, stage), watch, device), _judged)
 
 
-def resume_training(path: Path, watch: Watch = Quiet()) -> Path:
+def resume_training(path: Path, watch: Watch = Quiet(), device: torch.device | None = None) -> Path:
     """As `resume` without changes, but test stays unread."""
-    return _finish(_taken_up(path, (), None, watch), _unjudged)
+    return _finish(_taken_up(path, ((), None), watch, device), _unjudged)
 
 
-def _taken_up(path: Path, flags: Sequence[str], stage: str | None, watch: Watch) -> Job:
-    """A run that lies there, ready to go on."""
-    began = time.monotonic()
+def _taken_up(
+    path: Path,
+    changes: tuple[Sequence[str], str | None],
+    watch: Watch,
+    device: torch.device | None,
+) -> Job:
+    """A run that lies there, ready to go on, with other settings or from a stage's end."""
+    began, (flags, stage) = time.monotonic(), changes
     old = stored(path)
     config, differing = changed(old.config, flags)
     fixed = sorted(set(differing) - old.recipe.TRAINING)
@@ -125,7 +138,7 @@ def _taken_up(path: Path, flags: Sequence[str], stage: str | None, watch: Watch)
     all_read(old.recipe, config, differing)
     split = old.recipe.data(config)
     records.same_data(old.run.read_json("run.json"), split, path)
-    model, plan = _made(old.recipe, config, split)
+    model, plan = _made(old.recipe, config, split, device)
     if differing and stage is None:
         has_effect(old, plan, _made(old.recipe, old.config, split)[1], sorted(differing))
     run = old.run if stage is None else _forked(old.run, stage, plan, bool(differing))
@@ -141,12 +154,15 @@ def _taken_up(path: Path, flags: Sequence[str], stage: str | None, watch: Watch)
 
 
 def _begun(
-    of: Recipe, sourced: Sourced[Any], split: Split, named: tuple[str, str, Path], watch: Watch
+    of: Recipe,
+    asked: tuple[Sourced[Any], Split, torch.device | None],
+    named: tuple[str, str, Path],
+    watch: Watch,
 ) -> Job:
     """A new run folder, with all that is known before training."""
-    name, variant, path = named
+    (sourced, split, device), (name, variant, path) = asked, named
     began, config = time.monotonic(), sourced.config
-    model, plan = _made(of, config, split)
+    model, plan = _made(of, config, split, device)
     about: dict[str, Any] = {"recipe": name, "variant": variant, "seed": config.seed}
     with writing_folder(path) as beside:
         split.facts.save(beside / "facts")
@@ -173,9 +189,14 @@ def _first_time(job: Job, end: Callable[[Job], T]) -> T:
         raise
 
 
-def _made(of: Recipe, config: Any, split: Split) -> tuple[nn.Module, Plan]:
-    """The untrained model and its plan: whatever does not fit together is refused here."""
-    model = fresh_model(of, config, split.facts)
+def _made(
+    of: Recipe, config: Any, split: Split, device: torch.device | None = None
+) -> tuple[nn.Module, Plan]:
+    """The untrained model and its plan: whatever does not fit together is refused here.
+
+    Its first weights are drawn on the processor, so they are the same on any device.
+    """
+    model = fresh_model(of, config, split.facts).to(device)
     return model, of.plan(config, split, model)
 
 
