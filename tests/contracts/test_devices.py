@@ -47,7 +47,7 @@ def _if_read(name: str, variant: str, flags: tuple[str, ...], more: str) -> list
 def test_the_first_loss_is_the_processors(name: str, variant: str, tmp_path: Path) -> None:
     here, _ = first_losses(name, variant, tmp_path / "here", "cpu")
     there, device = first_losses(name, variant, tmp_path / "there", str(FOUND))
-    assert device.startswith(str(FOUND))
+    assert device.startswith(str(FOUND)) or not here  # closed forms stay on the processor
     assert here.keys() == there.keys()
     for task, value in here.items():
         assert math.isclose(value, there[task], rel_tol=CLOSE), task

@@ -18,6 +18,7 @@ from polyrec import evaluate, report
 from polyrec.data import Split
 from polyrec.experiment import figures, records
 from polyrec.experiment.figures import Judged, Trained
+from polyrec.experiment.folders import forked, free, name_of
 from polyrec.experiment.stored import Stored, fresh_model, has_effect, restore, stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.files import writing_folder
@@ -91,7 +92,7 @@ def _runs(order: Order, seeds: int, watch: Watch, end: Callable[[Job], T]) -> li
     for seed in range(first, first + seeds):
         one = dataclasses.replace(sourced, config=dataclasses.replace(sourced.config, seed=seed))
         split = split or of.data(one.config)
-        path = _free(order.out / _name(order.recipe, variant, one.config))
+        path = free(order.out / name_of(order.recipe, variant, one.config))
         job = _begun(of, (one, split, order.device), (order.recipe, variant, path), watch)
         found.append(_first_time(job, end))
     return found
@@ -141,7 +142,7 @@ def _taken_up(
     model, plan = _made(old.recipe, config, split, device)
     if differing and stage is None:
         has_effect(old, plan, _made(old.recipe, old.config, split)[1], sorted(differing))
-    run = old.run if stage is None else _forked(old.run, stage, plan, bool(differing))
+    run = old.run if stage is None else forked(old.run, stage, plan, bool(differing))
     if differing:
         records.record_change(run, config, differing)
     told = {"losses": records.objectives(model, plan.stages)}
@@ -192,11 +193,8 @@ def _first_time(job: Job, end: Callable[[Job], T]) -> T:
 def _made(
     of: Recipe, config: Any, split: Split, device: torch.device | None = None
 ) -> tuple[nn.Module, Plan]:
-    """The untrained model and its plan: whatever does not fit together is refused here.
-
-    Its first weights are drawn on the processor, so they are the same on any device.
-    """
-    model = fresh_model(of, config, split.facts).to(device)
+    """The untrained model and its plan: whatever does not fit together is refused here."""
+    model = fresh_model(of, config, split.facts, device)
     return model, of.plan(config, split, model)
 
 
@@ -275,35 +273,6 @@ def _ending(run: Run) -> str:
     """Why training stopped, as the log says."""
     stops = run.lines("stop")
     return str(stops[-1].get("reason", "done")) if stops else "solved from the log, no steps"
-
-
-def _forked(run: Run, stage: str, plan: Plan, differing: bool) -> Run:
-    """A new run beside the old one, from the end of one of its stages."""
-    if differing and stage == plan.stages[-1].name:
-        raise ValueError(
-            f"--from {stage}: it is the last stage, so nothing is left to train with other "
-            "settings; leave --from out to go on with it"
-        )
-    path = _free(run.path.with_name(f"{run.path.name}-{stage}"))
-    child = run.fork(f"stages/{stage}", path, ("config.json", "run.json"))
-    shutil.copytree(run.path / "facts", path / "facts")
-    child.link("last", "best", child.meta("last"))
-    parent = {"parent": child.read_json("parent.json")["path"], "parent_stage": stage}
-    child.write_json("run.json", child.read_json("run.json") | parent)
-    return child
-
-
-def _name(name: str, variant: str, config: Any) -> str:
-    stem = Path(config.data).name.split(".")[0] if config.data else config.world
-    return f"{name}-{variant}-{stem or 'log'}-s{config.seed}".lower()
-
-
-def _free(path: Path) -> Path:
-    """`path`, or the first of path-2, path-3, ... that does not exist."""
-    number, found = 2, path
-    while found.exists():
-        found, number = path.with_name(f"{path.name}-{number}"), number + 1
-    return found
 
 
 __all__ = [

@@ -111,7 +111,7 @@ class Retrieve:
                 if self.vectors is None:
                     scores = self.model.similarity(queries, self._own(mine)).cpu()
                 else:
-                    scores = queries @ self.vectors[mine].transpose(1, 2)
+                    scores = (queries @ self.vectors[mine].transpose(1, 2)).cpu()
             out[rows] = scores.amax(1).masked_fill(mine == NOTHING, -torch.inf)
         return out
 
@@ -124,7 +124,7 @@ class Retrieve:
         lengths = known(requests).lengths
         if few := int(((lengths > 0) & (lengths < queries.shape[1])).sum()):
             log.info("%d requests have fewer events than %d interests", few, queries.shape[1])
-        return queries if vectors is None else vectors.cpu()
+        return queries if vectors is None else vectors
 
     def _each(self, form: Callable[[Tensor], Tensor | None]) -> Tensor | None:
         """[n + 1, D'], the form of every item's vector; None where there is none."""
@@ -142,7 +142,7 @@ class Retrieve:
     def _indexed(self, vectors: Tensor) -> Tensor | None:
         """The vectors in inner-product form; None = exact scoring only."""
         form = self.model.similarity.as_vectors(item=vectors)
-        return None if form is None else form.cpu()
+        return form
 
     def _small(self, vectors: Tensor) -> Tensor | None:
         """The vectors themselves, where those of all items fit into the budget."""

@@ -73,7 +73,7 @@ def build(of: Recipe, config: Any, split: Split, device: torch.device | None = N
     Raises:
         ValueError, MemoryError: the settings do not fit together, or not into memory.
     """
-    model = fresh_model(of, config, split.facts).to(device)
+    model = fresh_model(of, config, split.facts, device)
     return Built(of, config, split, model, of.plan(config, split, model))
 
 
