@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from polyrec import index
 from polyrec.models import popularity
@@ -38,6 +38,7 @@ class Retrieve:
         self.items = items
         self.popular = None if counts is None else popularity(counts)
         self.budget_mb = budget_mb
+        self.encoded = ENCODED if _on_processor(model) else AT_ONCE
         with answering(model):
             self.model = model.prepare()
         self.vectors = self._each(self._indexed)
@@ -118,7 +119,7 @@ class Retrieve:
     def _queries(self, requests: Requests) -> Tensor:
         """[R, K, D'], in inner-product form where there is one."""
         with answering(self.model):
-            blocks = [self.model.queries(part) for part, _ in parts(requests, ENCODED)]
+            blocks = [self.model.queries(part) for part, _ in parts(requests, self.encoded)]
             queries = torch.cat(blocks) if len(blocks) > 1 else blocks[0]
             vectors = self.model.similarity.as_vectors(query=queries)
         lengths = known(requests).lengths
@@ -180,6 +181,10 @@ class Retrieve:
 
     def _answered(self, found: tuple[Tensor, Tensor]) -> TopK:
         return TopK(*found, why=torch.zeros(len(found[0]), dtype=torch.int64))
+
+
+def _on_processor(model: object) -> bool:
+    return not isinstance(model, nn.Module) or all(w.is_cpu for w in model.parameters())
 
 
 def _merged(ids: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
