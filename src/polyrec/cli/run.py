@@ -108,4 +108,6 @@ def device_of(name: str) -> torch.device:
             f"--device {name}: torch {torch.__version__} sees {there} such devices here; use "
             "--device cpu, or install a torch that is built for it"
         )
+    # sparse gradients there ask whether to be checked, once a process and aloud
+    torch.sparse.check_sparse_tensor_invariants.disable()  # type: ignore[no-untyped-call]
     return found
