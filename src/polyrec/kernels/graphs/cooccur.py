@@ -69,7 +69,7 @@ def swings(sets: Sets, asked: Sets, alpha: float, k: int) -> tuple[I64, I32, F32
     ids = np.full((items, k), -1, np.int32)
     score = np.zeros((items, k), np.float32)
     share = 1 / np.sqrt(np.maximum(np.diff(sets.start), 1))
-    _swings(sets, asked, share, alpha, ids, score)
+    _swings(sets, asked, share, float(alpha), ids, score)
     return _compact(ids, score)
 
 

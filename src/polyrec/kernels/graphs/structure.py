@@ -78,6 +78,7 @@ def push(rows: Rows, seeds: I64, how: Push, k: int) -> tuple[I32, F32]:
     """
     ids = np.full((len(seeds), k), -1, np.int32)
     value = np.zeros((len(seeds), k), np.float32)
+    how = Push(float(how.alpha), float(how.tolerance))
     _pushes(rows, seeds, how, ids, value)
     return ids, value
 

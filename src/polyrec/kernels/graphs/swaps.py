@@ -28,7 +28,7 @@ def exchanged(source: I64, target: I64, kind: str, wanted: int, seed: int) -> in
         return 0
     size = 1 << max(4, int(4 * len(source)).bit_length())
     table = np.full(size, FREE, np.int64)
-    key = stream_key(seed % 2**64, purpose("rewire"), 0, 0)
+    key = np.uint64(stream_key(np.uint64(seed % 2**64), purpose("rewire"), 0, 0))
     form = {"undirected": 0, "directed": 1, "crossing": 2}[kind]
     return int(_exchange(source, target, table, form, wanted, key))
 
