@@ -37,10 +37,11 @@ class BuildReport:
 
     def lines(self) -> Iterator[str]:
         """The account for people, a line a fact."""
-        yield f"{self.edges:,} edges, {self.merged:,} equal ones merged into them"
+        merged = f", {self.merged:,} equal ones merged into them" if self.merged else ""
+        yield f"{self.edges:,} edges{merged}"
         for rule, count in self.dropped.items():
             yield f"dropped: {count:,} {rule}"
-        for kind, count in self.isolated.items():
+        for kind, count in ((k, n) for k, n in self.isolated.items() if n):
             yield f"{count:,} nodes of type {kind} have no edge"
         if self.time is not None:
             first, last = (datetime.fromtimestamp(t / 1000, UTC).date() for t in self.time)

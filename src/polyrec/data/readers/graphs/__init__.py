@@ -5,12 +5,15 @@ what is read here. Nothing that unpickles is opened.
 """
 
 from polyrec.data.readers.graphs.edges import EdgeFile, read_adjacency, read_edges
+from polyrec.data.readers.graphs.form import FORMS, GraphForm, recognise_graph
 from polyrec.data.readers.graphs.labels import LabelFile, NodeLabels, read_labels
 from polyrec.data.readers.graphs.planetoid import Planetoid, read_planetoid
 from polyrec.data.readers.graphs.tokens import numbered
 
 __all__ = [
+    "FORMS",
     "EdgeFile",
+    "GraphForm",
     "LabelFile",
     "NodeLabels",
     "Planetoid",
@@ -19,4 +22,5 @@ __all__ = [
     "read_edges",
     "read_labels",
     "read_planetoid",
+    "recognise_graph",
 ]
