@@ -98,10 +98,10 @@ def in_strength(relation: Relation) -> F64:
 
 
 def _scaled(relation: Relation, left: F64, right: F64 | None) -> Relation:
-    weight = relation.weights * left[relation.row]
-    if right is not None:
-        weight = weight * right[relation.indices]
-    return replace(relation, weight=weight.astype(np.float32))
+    scale = left[relation.row]
+    if right is not None:  # the two first, so that opposite edges get the same bits
+        scale = scale * right[relation.indices]
+    return replace(relation, weight=(relation.weights * scale).astype(np.float32))
 
 
 def _at_least_tiny(strength: F64) -> F64:
