@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from polyrec.data.readers.graphs import (
+    FORMS,
     numbered,
     read_adjacency,
     read_edges,
     read_labels,
     read_planetoid,
+    recognise_graph,
 )
 from polyrec.data.vocab import Vocab
 from polyrec.graph.reading import read_network, read_planetoid_network
@@ -219,3 +224,35 @@ def test_real_archives_hold_what_is_said_of_them(
     assert (found.unlabelled, found.excluded) == (unlabelled, 0)
     graph = read_planetoid_network(real_data / "planetoid" / f"{name}.npz").graph
     assert graph.only.edges == 2 * edges
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.one_of(
+        st.binary(max_size=60),
+        st.text("0123 -.\t\n,#ab", max_size=40).map(str.encode),
+        st.text("12 \n", max_size=30).map(str.encode),
+    )
+)
+def test_whatever_a_file_holds_it_is_read_or_refused_in_one_line(
+    tmp_path: Path, held: bytes
+) -> None:
+    path = tmp_path / "any.txt"
+    path.write_bytes(held)
+    for read in (read_edges, read_adjacency, read_labels, read_planetoid, read_network):
+        try:
+            read(path)
+        except ValueError as error:
+            assert "\n" not in str(error)
+    assert recognise_graph(path) in FORMS
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 250), st.integers(0, 255))
+def test_a_damaged_archive_is_read_or_refused(tmp_path: Path, place: int, byte: int) -> None:
+    whole = bytearray(archive(tmp_path).read_bytes())
+    whole[place * (len(whole) - 1) // 250] = byte
+    path = tmp_path / "damaged.npz"
+    path.write_bytes(bytes(whole))
+    with contextlib.suppress(ValueError):
+        read_planetoid(path)

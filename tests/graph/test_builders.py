@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import pairwise
+from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
 
-from polyrec.data import Log, Source, Sparse, build
+from polyrec.data import Log, ReadOptions, Source, Sparse, build, read
+from polyrec.data.readers.graphs import read_edges
 from polyrec.graph import Edges, Graph, Interactions
 from polyrec.graph.builders import (
     SearchLog,
@@ -19,6 +21,7 @@ from polyrec.graph.builders import (
     i2i,
     i2q,
     knn,
+    knowledge,
     q2i,
     q2q,
     session,
@@ -294,3 +297,44 @@ def test_trust_and_attributes_become_relations() -> None:
 def test_settings_out_of_range_are_refused(make: object, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         make(random_log(0))  # type: ignore[operator]
+
+
+def test_facts_and_links_become_a_graph_of_items_and_entities(tmp_path: Path) -> None:
+    (tmp_path / "toy.inter").write_text(
+        "user_id:token\titem_id:token\ttimestamp:float\nu\tb\t1\nu\ta\t2\nv\tb\t3\n"
+    )
+    (tmp_path / "toy.kg").write_text(
+        "head_id:token\trelation_id:token\ttail_id:token\n"
+        "m1\tby\tm2\nm3\tby\tm2\nm1\tlike\tm3\nm1\tby\tm2\n"
+    )
+    (tmp_path / "toy.link").write_text("item_id:token\tentity_id:token\na\tm1\nb\tm9\nzz\tm3\n")
+    dataset = read(tmp_path)
+    graph, reports = knowledge(
+        dataset.tables["kg"], dataset.tables["link"], dataset.vocabs["target"]
+    )
+    assert graph.sizes["item"] == dataset.items
+    assert {relation.key[1] for relation in graph.relations} == {"is", "by", "like"}
+    assert (graph["by"].edges, reports["by"].merged) == (2, 1)
+    assert graph["like"].edges == 1
+    a = dataset.vocabs["target"].ids(["a"])[0] - 1
+    m1 = graph["is"].indices[graph["is"].indptr[a]]
+    assert graph["like"].degree[m1] == 1
+    assert reports["is"].dropped == {"links of items that the log does not know": 1}
+    with pytest.raises(ValueError, match="3 are needed"):
+        knowledge(dataset.tables["link"], dataset.tables["link"], dataset.vocabs["target"])
+
+
+def test_real_facts_and_trust_join_their_logs(real_data: Path) -> None:
+    films = read(real_data / "ml-100k")
+    graph, _ = knowledge(films.tables["kg"], films.tables["link"], films.vocabs["target"])
+    assert graph["is"].edges == 1_598
+    assert sum(relation.edges for relation in graph.relations) == 91_631 + 1_598
+    names = ("user", "item", "weight")
+    plays = read(real_data / "lastfm" / "data1.txt.gz", ReadOptions(header=False, columns=names))
+    trust, unknown = read_edges(real_data / "lastfm" / "trustnetwork.txt").within(
+        plays.vocabs["actor"]
+    )
+    users = plays.vocabs["actor"].size
+    graph, report = social(Edges(trust.source, trust.target), users)
+    assert report.edges + unknown == 25_434
+    assert report.edges > 20_000

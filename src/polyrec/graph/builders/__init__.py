@@ -2,6 +2,7 @@
 
 from polyrec.graph.builders.bipartite import bipartite
 from polyrec.graph.builders.given import attributes, social
+from polyrec.graph.builders.known import knowledge
 from polyrec.graph.builders.near import knn
 from polyrec.graph.builders.search import SearchLog, i2i, i2q, q2i, q2q, u2i
 from polyrec.graph.builders.session import session
@@ -15,6 +16,7 @@ __all__ = [
     "i2i",
     "i2q",
     "knn",
+    "knowledge",
     "q2i",
     "q2q",
     "session",
