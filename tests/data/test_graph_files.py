@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from polyrec.data.readers.faults import InputError
 from polyrec.data.readers.graphs import (
     FORMS,
     numbered,
@@ -112,6 +113,7 @@ def test_edges_between_unknown_keys_are_counted(tmp_path: Path) -> None:
         ("a b\n1 2\n3 4\n", r'graph\.txt:1: "a" among nodes that are integers: a header'),
         ("1 2 x\n", r'graph\.txt:1:3: weight "x" is no number'),
         ("1 2 1\n2 1 nan\n", r'graph\.txt:2:3: weight "nan" .*finite numbers of 0 or more'),
+        ("1 2 1\n2 1 1e39\n", r'graph\.txt:2:3: weight "1e39"'),
         ("1 2 1\n2 1 -4\n", r'graph\.txt:2:3: weight "-4"'),
         ("# nothing\n", "comments only"),
         ("", "0 bytes"),
@@ -234,25 +236,21 @@ def test_real_archives_hold_what_is_said_of_them(
         st.text("12 \n", max_size=30).map(str.encode),
     )
 )
-def test_whatever_a_file_holds_it_is_read_or_refused_in_one_line(
-    tmp_path: Path, held: bytes
-) -> None:
+def test_whatever_a_file_holds_it_is_read_or_refused(tmp_path: Path, held: bytes) -> None:
     path = tmp_path / "any.txt"
     path.write_bytes(held)
     for read in (read_edges, read_adjacency, read_labels, read_planetoid, read_network):
-        try:
+        with contextlib.suppress(InputError):
             read(path)
-        except ValueError as error:
-            assert "\n" not in str(error)
     assert recognise_graph(path) in FORMS
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 250), st.integers(0, 255))
 def test_a_damaged_archive_is_read_or_refused(tmp_path: Path, place: int, byte: int) -> None:
     whole = bytearray(archive(tmp_path).read_bytes())
     whole[place * (len(whole) - 1) // 250] = byte
     path = tmp_path / "damaged.npz"
     path.write_bytes(bytes(whole))
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(InputError):
         read_planetoid(path)

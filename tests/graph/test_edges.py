@@ -33,6 +33,7 @@ def test_equal_edges_are_summed_and_loops_dropped_and_both_counted() -> None:
     assert report.dropped == {"loops from a node to itself": 1}
     assert report.isolated == {"item": 1}
     assert report.time == (5, 9)
+    assert report.few == 1
     assert report.out_degree["max"] == 2
     assert any("1 equal ones" in line for line in report.lines())
 

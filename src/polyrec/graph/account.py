@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from polyrec.graph.csr import Relation
 
+FEW = 5  # neighbours that a published query ranker samples of each node
 QUANTILES = {"min": 0.0, "median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 Spread = Mapping[str, float]  # a name of QUANTILES, or "mean" -> value
 
@@ -28,6 +29,7 @@ class BuildReport:
     isolated: Mapping[str, int] = field(default_factory=dict)  # node type -> nodes without edges
     out_degree: Spread = field(default_factory=dict)
     in_degree: Spread = field(default_factory=dict)
+    few: float = 0.0  # share of the source nodes with fewer than 5 edges
     time: tuple[int, int] | None = None  # first and last, milliseconds
 
     def with_dropped(self, rules: Mapping[str, int]) -> BuildReport:
@@ -43,6 +45,8 @@ class BuildReport:
             yield f"dropped: {count:,} {rule}"
         for kind, count in ((k, n) for k, n in self.isolated.items() if n):
             yield f"{count:,} nodes of type {kind} have no edge"
+        if self.few:
+            yield f"{self.few:.1%} of the source nodes have fewer than {FEW} edges"
         if self.time is not None:
             first, last = (datetime.fromtimestamp(t / 1000, UTC).date() for t in self.time)
             yield f"edges from {first} to {last}"
@@ -65,6 +69,7 @@ def account(
         isolated=isolated,
         out_degree=spread(relation.degree),
         in_degree=spread(arriving),
+        few=float((relation.degree < FEW).mean()) if relation.sources else 0.0,
         time=None if time is None or not len(time) else (int(time.min()), int(time.max())),
     )
     return report.with_dropped(dropped or {})

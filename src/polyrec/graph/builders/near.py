@@ -15,6 +15,7 @@ from polyrec.graph.edges import Edges, relation_of
 from polyrec.index import top
 from polyrec.types import Ragged
 
+BLOCK = 4096  # rows whose neighbours are gathered together
 Metric = Literal["cosine", "dot", "euclidean"]
 Ends = Literal["directed", "max", "mutual"]
 
@@ -73,9 +74,17 @@ def _nearest(vectors: F32, k: int, metric: Metric) -> tuple[NDArray[np.int64], F
     ids, scores = top(torch.from_numpy(np.ascontiguousarray(queries))[:, None], table, k, own)
     near, weight = ids.numpy().astype(np.int64) - 1, scores.numpy()
     if metric == "euclidean":
-        gap = vectors[near] - vectors[:, None]
-        weight = 1 / (1 + np.sqrt((gap**2).sum(2)))
+        weight = 1 / (1 + _distance(vectors, near))
     return near, weight.astype(np.float32)
+
+
+def _distance(vectors: F32, near: NDArray[np.int64]) -> F32:
+    """[n, k]: from each vector to its neighbours, in blocks; exact where scores would cancel."""
+    out = np.empty(near.shape, np.float32)
+    for first in range(0, len(near), BLOCK):
+        rows = slice(first, first + BLOCK)
+        out[rows] = np.linalg.norm(vectors[near[rows]] - vectors[rows, None], axis=2)
+    return out
 
 
 def _ended(relation: Relation, ends: Ends) -> Relation:

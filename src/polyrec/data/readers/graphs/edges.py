@@ -170,7 +170,8 @@ def _refuse_header(found: Tokens) -> None:
 
 def _weights(found: Tokens) -> F32:
     rule = "weights are finite numbers of 0 or more"
-    weight = numbers(found, "weight", rule)
+    with np.errstate(over="ignore"):
+        weight = numbers(found, "weight", rule).astype(np.float32)
     bad = ~(np.isfinite(weight) & (weight >= 0))
     if bad.any():
         row = int(bad.argmax())
@@ -180,4 +181,4 @@ def _weights(found: Tokens) -> F32:
             rule,
             "drop the line or correct the weight",
         )
-    return weight.astype(np.float32)
+    return weight

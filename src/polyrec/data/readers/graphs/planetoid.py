@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,19 @@ from polyrec.data.readers.text.content import refuse_binary
 
 I64 = NDArray[np.int64]
 NAMES = ("x_data", "x_indices", "x_indptr", "x_shape", "y", "edges", "train", "val", "test")
+# what numpy and zipfile raise on bytes that were changed
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,  # NotImplementedError among them
+    LookupError,
+    ArithmeticError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 REMEDY = "fetch the archive again, or write it anew with these arrays"
 
 
@@ -96,21 +110,25 @@ def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             missing = [name for name in NAMES if name not in archive.files]
-            if missing:
-                what = f"lacks {', '.join(missing)}"
-                raise fault(path.name, what, f"arrays {', '.join(NAMES)}", REMEDY)
-            return {name: archive[name] for name in NAMES}
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise fault(path.name, f"is damaged ({error})", "a whole archive", REMEDY) from error
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise
-        raise fault(
-            path.name,
-            "holds Python objects",
-            "to read them is to run whatever code they hold, so no flag lifts this",
-            "write it anew with plain arrays",
-        ) from None
+            held = {name: archive[name] for name in NAMES if name not in missing}
+    except DAMAGE as error:
+        if "allow_pickle" in str(error):
+            raise fault(
+                path.name,
+                "holds Python objects",
+                "to read them is to run whatever code they hold, so no flag lifts this",
+                "write it anew with plain arrays",
+            ) from None
+        what = f"is damaged ({' '.join(str(error).split())[:80]})"
+        raise fault(path.name, what, "a whole archive", REMEDY) from None
+    if missing:
+        what = f"lacks {', '.join(missing)}"
+        raise fault(path.name, what, f"arrays {', '.join(NAMES)}", REMEDY)
+    if held["x_shape"].shape != (2,) or held["x_shape"].dtype.kind not in "iu":
+        raise fault(path.name, "x_shape is no pair", "rows and columns of the features", REMEDY)
+    if held["y"].dtype.kind not in "iu":
+        raise fault(path.name, f"y is {held['y'].dtype}", "a class a node, integers", REMEDY)
+    return held
 
 
 def _features(name: str, held: Mapping[str, NDArray[Any]], nodes: int, width: int) -> csr_matrix:
@@ -118,7 +136,7 @@ def _features(name: str, held: Mapping[str, NDArray[Any]], nodes: int, width: in
         rows = (held["x_data"].astype(np.float32), held["x_indices"], held["x_indptr"])
         made = csr_matrix(rows, (nodes, width))
         made.check_format(full_check=True)
-    except ValueError as error:
+    except (ValueError, TypeError, IndexError) as error:
         raise fault(name, f"features do not fit ({error})", "compressed rows", REMEDY) from None
     if not np.isfinite(made.data).all():
         raise fault(name, "a feature is not finite", "finite numbers", REMEDY)
