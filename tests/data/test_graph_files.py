@@ -69,6 +69,11 @@ def test_packing_line_order_and_separators_change_nothing(tmp_path: Path) -> Non
         assert (other.indptr == plain.indptr).all(), name
 
 
+def test_a_node_whose_edges_weigh_nothing_is_named_by_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r'graph\.txt:2: all edges of node "b" weigh 0'):
+        read_network(write(tmp_path, "a b 1\nb a 0\nb b 4\n"))
+
+
 def test_weights_are_summed_over_equal_edges(tmp_path: Path) -> None:
     found = read_network(write(tmp_path, "a b .5\nb a 2\na b 1e0\n"))
     assert found.graph.only.weights.tolist() == [1.5, 2]

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from polyrec.data import Vocab
+from polyrec.data.readers.faults import fault, shown
 from polyrec.data.readers.graphs import (
     EdgeFile,
     NodeLabels,
@@ -55,6 +58,7 @@ def read_network(
     if form not in READ:
         raise KeyError(f"no form {form!r} of graph files; there are: {', '.join(READ)}")
     found = READ[form](path)
+    _refuse_weightless(found, loops)
     told = None if labels is None else read_labels(labels)
     parts = [found.keys] if told is None else [found.keys, told.keys]
     names, nodes = numbered(*parts)
@@ -67,6 +71,23 @@ def read_network(
         labels=None if told is None else told.over(nodes[1], names.size),
         notes=found.notes if told is None else (*found.notes, *told.notes),
     )
+
+
+def _refuse_weightless(found: EdgeFile, loops: Loops) -> None:
+    """As for any relation, but with the line and the key of the file."""
+    if found.weight is None:
+        return
+    counted = (found.source != found.target) | (loops == "keep")
+    total = np.bincount(found.source[counted], found.weight[counted], len(found.keys.at) - 1)
+    bad = np.flatnonzero(counted & (total[found.source] == 0))
+    if len(bad):
+        key = found.keys.data[slice(*found.keys.at[found.source[bad[0]] :][:2])]
+        raise fault(
+            f"{found.name}:{found.line[bad[0]]}",
+            f"all edges of node {shown(bytes(key))} weigh 0",
+            "a node with edges must be able to go somewhere",
+            "drop these lines, or the column of weights",
+        )
 
 
 def planetoid_network(archive: Planetoid) -> Network:
