@@ -338,3 +338,10 @@ def test_real_facts_and_trust_join_their_logs(real_data: Path) -> None:
     graph, report = social(Edges(trust.source, trust.target), users)
     assert report.edges + unknown == 25_434
     assert report.edges > 20_000
+
+
+def test_many_items_share_a_thread_s_buffers_and_stay_apart() -> None:
+    log = random_log(7, actors=40, targets=90, events=1_500)
+    sets = plain_sets(log)
+    same(pairs(cooccurrence(log)[0].only), plain_together(sets, one=False))
+    same(pairs(swing(log, k=6)[0].only), heaviest(plain_swing(sets, 1), 6))
