@@ -41,7 +41,11 @@ def purpose(name: str) -> np.uint64:
 
 @njit(cache=True)
 def stream_key(seed: Whole, purpose: Whole, epoch: Whole, unit: Whole) -> np.uint64:
-    """The key of one unit's stream; keep it and count places from 0."""
+    """The key of one unit's stream; keep it and count places from 0.
+
+    For compiled loops. Called from Python it gives a plain integer: wrap it in `np.uint64` before
+    a compiled function takes it, or the first call fixes the type to what that integer needed.
+    """
     inner = mix(np.uint64(seed) ^ np.uint64(purpose))
     return mix(mix(inner + np.uint64(epoch)) + np.uint64(unit))
 
