@@ -1,12 +1,8 @@
-"""A citation graph from one file of plain arrays; nothing in it is unpickled.
-
-Arrays: x_data, x_indices, x_indptr, x_shape (sparse features), y [n] (-1 = no class), edges [E, 2]
-(each once, undirected), train, val, test (node ids).
-"""
+"""A citation graph as a task: papers, what they cite, their words, and the standard split."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,48 +10,30 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
+from polyrec.data.readers.graphs.planetoid import read_planetoid
 from polyrec.graph import Graph, Relation
-from polyrec.models.graphs.batches import NodeTask, judged
+from polyrec.graph.reading import planetoid_network
+from polyrec.models.graphs.batches import NodeTask
 from polyrec.models.graphs.typed import TypedTask
 from polyrec.nn.convs import Adjacency
 
-NEEDED = (
-    "x_data", "x_indices", "x_indptr", "x_shape", "y", "edges", "train", "val", "test",
-)  # fmt: skip
-PARTS = {"train": "train", "valid": "val", "test": "test"}
 KEY = ("paper", "cites", "paper")
 
 
 def planetoid(path: Path, features: Literal["rows", "raw"] = "rows") -> tuple[NodeTask, int]:
-    """A task, and how many nodes of the test part have no class and are left out.
+    """A task of a Planetoid archive, and how many nodes of its split have no class.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: an array is missing, or an edge or a part names a node that is not there.
+        ValueError: it is damaged, or names a node that is not there.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}: give the .npz of a graph with --data")
-    with np.load(path, allow_pickle=False) as stored:
-        missing = [name for name in NEEDED if name not in stored]
-        if missing:
-            raise ValueError(f"{path}: lacks {', '.join(missing)}; needed are {', '.join(NEEDED)}")
-        arrays = {name: stored[name] for name in NEEDED}
-    return made(arrays, features)
-
-
-def made(arrays: Mapping[str, Any], features: Literal["rows", "raw"]) -> tuple[NodeTask, int]:
-    """As `planetoid`, from arrays at hand."""
-    label = torch.from_numpy(arrays["y"].astype(np.int64))
-    n = len(label)
-    for name in ("edges", "train", "val", "test"):
-        ids = arrays[name]
-        if len(ids) and not (ids.min() >= 0 and ids.max() < n):
-            raise ValueError(f"{name}: node {ids.max()} or {ids.min()} is outside 0..{n - 1}")
-    found = {name: judged(label, torch.from_numpy(arrays[of].astype(np.int64)))
-             for name, of in PARTS.items()}  # fmt: skip
-    parts = {name: kept for name, (kept, _) in found.items()}
-    x = Adjacency.of_matrix(_features(arrays, features))
-    return NodeTask(undirected(arrays["edges"], n), x, label, parts), found["test"][1]
+    held = read_planetoid(path)
+    relation = replace(planetoid_network(held).graph.only, key=KEY, weight=None)
+    parts = {"train": held.train, "valid": held.valid, "test": held.test}
+    x = Adjacency.of_matrix(_features(held.features, features))
+    label = torch.from_numpy(held.label)
+    ids = {name: torch.from_numpy(part) for name, part in parts.items()}
+    return NodeTask(relation, x, label, ids), held.excluded
 
 
 def undirected(edges: Any, n: int) -> Relation:
@@ -68,13 +46,13 @@ def undirected(edges: Any, n: int) -> Relation:
     return Relation(KEY, matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), n)
 
 
-def _features(arrays: Mapping[str, Any], features: Literal["rows", "raw"]) -> csr_matrix:
-    parts = arrays["x_data"].astype(np.float64), arrays["x_indices"], arrays["x_indptr"]
-    x = csr_matrix(parts, tuple(arrays["x_shape"]))
-    if features == "rows":
-        total = np.asarray(x.sum(1)).ravel()
-        x.data /= np.repeat(np.where(total > 0, total, 1), np.diff(x.indptr))
-    return x
+def _features(x: csr_matrix, features: Literal["rows", "raw"]) -> csr_matrix:
+    if features == "raw":
+        return x
+    total = np.asarray(x.sum(1, dtype=np.float64)).ravel()
+    rows = x.astype(np.float64)
+    rows.data /= np.repeat(np.where(total > 0, total, 1), np.diff(x.indptr))
+    return rows
 
 
 def with_words(task: NodeTask) -> TypedTask:
