@@ -178,7 +178,7 @@ def step(data: str) -> dict[str, Any]:
         def rows(x: Tensor, edges: Edges, rows: Tensor, matrix: Any = matrix) -> Any:
             return product(x, edges, None, matrix)[rows]
 
-        where = "polyrec.models.graphs.lightgcn"
+        where = "polyrec.models.graphs.collaborative.lightgcn"
         with (
             mock.patch(f"{where}.propagate", product),
             mock.patch(f"{where}.propagate_rows", rows),

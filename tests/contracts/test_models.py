@@ -9,7 +9,7 @@ from polyrec.data.events import Events
 from polyrec.graph import Relation
 from polyrec.models import MODELS, Reading
 from polyrec.models.closed_form import gf_cf
-from polyrec.models.graphs import Sizes
+from polyrec.models.graphs.collaborative import Sizes
 from polyrec.nn import Dot, Interests
 from polyrec.recommend import Retrieve, Score
 from polyrec.types import Encoded, Ragged, Requests, Retriever, Scorer

@@ -64,3 +64,14 @@ def test_expected_values_among_drawn_candidates_are_told(dr: Path) -> None:
     assert answer.code == 0, answer.err
     told = answer.json["metrics"]["hit_rate@10[u20]"]
     assert 0 < told["value"] <= 1
+
+
+def test_a_run_goes_on_with_hard_negatives_that_it_searches_first(tmp_path: Path) -> None:
+    small = ("world=retail_tiny", "dim=8", "batch=64", "count=20", "epochs=1")
+    said = say("run", "sequence", "--out", tmp_path, "--json", *small)
+    assert said.code == 0, said.err
+    run = Path(said.json["runs"][0])
+    said = say("run", "--resume", run, "negatives=hard", "epochs=2")
+    assert said.code == 0, said.err
+    searched = [line["step"] for line in lines(run, "refresh") if line["name"] == "hard"]
+    assert searched[:1] == [line["step"] for line in lines(run, "resume")]

@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from polyrec.graph import Relation
-from polyrec.models.graphs import SGL, LightGCN, SimGCL, SimpleX, Sizes, UltraGCN, XSimGCL
+from polyrec.models.graphs.collaborative import (
+    SGL,
+    LightGCN,
+    SimGCL,
+    SimpleX,
+    Sizes,
+    UltraGCN,
+    XSimGCL,
+)
 from polyrec.negatives import Unseen
 from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows
 from polyrec.recommend import Retrieve
@@ -176,7 +184,7 @@ def test_xsimgcl_contrasts_the_last_vectors_with_its_layer():
 
 
 def test_noise_pushes_every_vector_by_its_length_into_its_orthant():
-    from polyrec.models.graphs.contrast import shaken
+    from polyrec.models.graphs.collaborative.contrast import shaken
 
     torch.manual_seed(0)
     e = torch.randn(50, 8)

@@ -18,6 +18,7 @@ import typer
 
 from polyrec.cli import ablate, demo, judge, run, show
 from polyrec.cli import data as data_verbs
+from polyrec.cli.graphs.figures import graph
 
 app = typer.Typer(
     help="From an event log to a recommender that you can believe and serve.",
@@ -28,9 +29,11 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(data_verbs.app, name="data", help="Bring a log in, check it, split it, look at it.")
+app.command("graph")(graph)
 app.command("list")(show.list_parts)
 app.command("show")(show.show)
 app.command("run")(run.run)
+app.command("nodes")(run.nodes)
 app.command("judge")(judge.judge)
 app.command("compare")(judge.compare)
 app.command("ablate")(ablate.ablate)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from polyrec.cli.run import device_of
 from polyrec.cli.say import Say
 
 
@@ -49,6 +50,7 @@ def ablate(
     jobs: Annotated[
         int, typer.Option(help="runs at once, each a process of one thread; 1: in this process")
     ] = 1,
+    device: Annotated[str, typer.Option(help="that computes the models: cpu, cuda, ...")] = "cpu",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="only the plan and the estimate")
     ] = False,
@@ -76,6 +78,7 @@ def ablate(
         rates=_rates(rates),
         primary=primary,
         jobs=jobs,
+        device=device_of(device),
         out=out,
         until="plan" if dry_run else "verdict",
     )

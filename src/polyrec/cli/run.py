@@ -1,14 +1,17 @@
-"""`polyrec run`: train, judge and keep; or go on where a run stopped."""
+"""`polyrec run`: train, judge and keep, or go on; `polyrec nodes`: classes of nodes on a graph."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from polyrec.cli.say import Say
+
+if TYPE_CHECKING:
+    import torch
 
 
 def run(
@@ -35,6 +38,7 @@ def run(
     threads: Annotated[
         int, typer.Option(min=1, help="of one run; more help only where cores are idle")
     ] = 1,
+    device: Annotated[str, typer.Option(help="that computes the model: cpu, cuda, ...")] = "cpu",
     as_json: Annotated[
         bool, typer.Option("--json", help="only one JSON object, at the end")
     ] = False,
@@ -45,7 +49,7 @@ def run(
     from polyrec import experiment
 
     torch.set_num_threads(threads)
-    say = Say(as_json)
+    say, computes = Say(as_json), device_of(device)
     flags = list(settings or [])
     if resume is not None:
         given: dict[str, object] = {"--variant": variant, "--data": data, "--config": config}
@@ -56,9 +60,9 @@ def run(
                 "--unjudged goes on with a run as it is: leave settings and --from out"
             )
         if unjudged:
-            say.result({"runs": [str(experiment.resume_training(resume, say))]})
+            say.result({"runs": [str(experiment.resume_training(resume, say, computes))]})
             return
-        outcomes = [experiment.resume(resume, flags, from_stage, say)]
+        outcomes = [experiment.resume(resume, flags, from_stage, say, computes)]
     else:
         if not flags or "=" in flags[0]:
             raise ValueError("which recipe? write `polyrec run RECIPE`; `polyrec list` names them")
@@ -66,12 +70,42 @@ def run(
             raise ValueError(f"--from {from_stage} goes with --resume RUN: name the run")
         if data is not None:
             flags.append(f"data={data}")
-        order = experiment.Order(flags[0], variant, config, tuple(flags[1:]), out)
+        order = experiment.Order(flags[0], variant, config, tuple(flags[1:]), out, computes)
         if unjudged:
             say.result({"runs": [str(path) for path in experiment.train(order, seeds, say)]})
             return
         outcomes = experiment.run(order, seeds, say)
     say.result(experiment.as_json(outcomes))
+
+
+def nodes(
+    settings: Annotated[list[str] | None, typer.Argument(help="key=value ...")] = None,
+    variant: Annotated[str | None, typer.Option(help="a named set of settings")] = None,
+    data: Annotated[str, typer.Option(help="an .npz of a graph, features, classes, split")] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="how many trainings, seed, seed + 1, ...")] = 10,
+    threads: Annotated[int, typer.Option(min=1, help="of one training")] = 1,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="only one JSON object, at the end")
+    ] = False,
+) -> None:
+    """Classify nodes of a graph: accuracy on test over seeds, each at its best validation epoch."""
+    import torch
+
+    from polyrec.recipes import compose
+    from polyrec.recipes.nodes import DEFAULT, VARIANTS, Config, run
+
+    torch.set_num_threads(threads)
+    flags = [*(settings or []), *([f"data={data}"] if data else [])]
+    config = compose(Config, VARIANTS, variant or DEFAULT, None, flags).config
+    report = run(config, range(config.seed, config.seed + seeds))
+    say = Say(as_json)
+    say.line(f"{variant or DEFAULT}: {report.line()}")
+    say.line(
+        f"  {report.parameters:,} parameters, {1e3 * report.seconds_an_epoch:,.1f} ms an epoch"
+    )
+    low, high = report.interval
+    say.result({"accuracy": report.value, "low": low, "high": high,
+                "trials": [vars(trial) for trial in report.trials]})  # fmt: skip
 
 
 def _only_flags(flags: list[str], named: Mapping[str, object]) -> None:
@@ -81,3 +115,29 @@ def _only_flags(flags: list[str], named: Mapping[str, object]) -> None:
         raise ValueError(
             f"--resume takes its settings from the run: {what} cannot be given with it"
         )
+
+
+def device_of(name: str) -> torch.device:
+    """What computes the model.
+
+    Raises:
+        ValueError: no such device, or none here.
+    """
+    import torch
+
+    try:
+        found = torch.device(name)
+        module = torch.get_device_module(found)
+    except RuntimeError:
+        raise ValueError(f"--device {name}: no such device; use cpu, cuda or cuda:1") from None
+    if found.type == "cpu":
+        return found
+    there = module.device_count() if module.is_available() else 0
+    if (found.index or 0) >= there:
+        raise ValueError(
+            f"--device {name}: torch {torch.__version__} sees {there} such devices here; use "
+            "--device cpu, or install a torch that is built for it"
+        )
+    # sparse gradients there ask whether to be checked, once a process and aloud
+    torch.sparse.check_sparse_tensor_invariants.disable()  # type: ignore[no-untyped-call]
+    return found

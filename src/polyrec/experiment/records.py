@@ -49,7 +49,7 @@ def of_run(split: Split, model: nn.Module, plan: Plan) -> dict[str, Any]:
         "scope": scope(split),
         "losses": objectives(model, plan.stages),
         "parameters": parameters(model, plan.stages),
-        "environment": environment(),
+        "environment": environment() | {"device": device(model)},
     }
 
 
@@ -65,6 +65,13 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
+
+
+def device(model: nn.Module) -> str:
+    """What computes the model: its kind, and an accelerator's name."""
+    found = next((weight.device for weight in model.parameters()), torch.device("cpu"))
+    named = getattr(torch.get_device_module(found), "get_device_name", None)
+    return found.type if named is None else f"{found.type} ({named(found)})"
 
 
 def commit() -> str:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
 from polyrec import evaluate, report
 from polyrec.data import Split
 from polyrec.experiment import figures, records
 from polyrec.experiment.figures import Judged, Trained
+from polyrec.experiment.folders import forked, free, name_of
 from polyrec.experiment.stored import Stored, fresh_model, has_effect, restore, stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.files import writing_folder
@@ -38,6 +40,7 @@ class Order:
     file: Path | None = None
     flags: tuple[str, ...] = ()
     out: Path = Path("runs")
+    device: torch.device | None = None  # that computes the model; None = the processor
 
 
 @dataclass(frozen=True)
@@ -89,31 +92,42 @@ def _runs(order: Order, seeds: int, watch: Watch, end: Callable[[Job], T]) -> li
     for seed in range(first, first + seeds):
         one = dataclasses.replace(sourced, config=dataclasses.replace(sourced.config, seed=seed))
         split = split or of.data(one.config)
-        path = _free(order.out / _name(order.recipe, variant, one.config))
-        job = _begun(of, one, split, (order.recipe, variant, path), watch)
+        path = free(order.out / name_of(order.recipe, variant, one.config))
+        job = _begun(of, (one, split, order.device), (order.recipe, variant, path), watch)
         found.append(_first_time(job, end))
     return found
 
 
 def resume(
-    path: Path, flags: Sequence[str] = (), stage: str | None = None, watch: Watch = Quiet()
+    path: Path,
+    flags: Sequence[str] = (),
+    stage: str | None = None,
+    watch: Watch = Quiet(),
+    device: torch.device | None = None,
 ) -> Outcome:
     """Goes on with a run: from where it stopped, or as a new run from the end of a stage.
+
+    On another device than before it goes on from the same weights, no longer to the same bytes.
 
     Raises:
         ValueError: a flag changes what only a new run may change, or the data are not the same.
     """
-    return _finish(_taken_up(path, flags, stage, watch), _judged)
+    return _finish(_taken_up(path, (flags, stage), watch, device), _judged)
 
 
-def resume_training(path: Path, watch: Watch = Quiet()) -> Path:
+def resume_training(path: Path, watch: Watch = Quiet(), device: torch.device | None = None) -> Path:
     """As `resume` without changes, but test stays unread."""
-    return _finish(_taken_up(path, (), None, watch), _unjudged)
+    return _finish(_taken_up(path, ((), None), watch, device), _unjudged)
 
 
-def _taken_up(path: Path, flags: Sequence[str], stage: str | None, watch: Watch) -> Job:
-    """A run that lies there, ready to go on."""
-    began = time.monotonic()
+def _taken_up(
+    path: Path,
+    changes: tuple[Sequence[str], str | None],
+    watch: Watch,
+    device: torch.device | None,
+) -> Job:
+    """A run that lies there, ready to go on, with other settings or from a stage's end."""
+    began, (flags, stage) = time.monotonic(), changes
     old = stored(path)
     config, differing = changed(old.config, flags)
     fixed = sorted(set(differing) - old.recipe.TRAINING)
@@ -125,10 +139,10 @@ def _taken_up(path: Path, flags: Sequence[str], stage: str | None, watch: Watch)
     all_read(old.recipe, config, differing)
     split = old.recipe.data(config)
     records.same_data(old.run.read_json("run.json"), split, path)
-    model, plan = _made(old.recipe, config, split)
+    model, plan = _made(old.recipe, config, split, device)
     if differing and stage is None:
         has_effect(old, plan, _made(old.recipe, old.config, split)[1], sorted(differing))
-    run = old.run if stage is None else _forked(old.run, stage, plan, bool(differing))
+    run = old.run if stage is None else forked(old.run, stage, plan, bool(differing))
     if differing:
         records.record_change(run, config, differing)
     told = {"losses": records.objectives(model, plan.stages)}
@@ -141,12 +155,15 @@ def _taken_up(path: Path, flags: Sequence[str], stage: str | None, watch: Watch)
 
 
 def _begun(
-    of: Recipe, sourced: Sourced[Any], split: Split, named: tuple[str, str, Path], watch: Watch
+    of: Recipe,
+    asked: tuple[Sourced[Any], Split, torch.device | None],
+    named: tuple[str, str, Path],
+    watch: Watch,
 ) -> Job:
     """A new run folder, with all that is known before training."""
-    name, variant, path = named
+    (sourced, split, device), (name, variant, path) = asked, named
     began, config = time.monotonic(), sourced.config
-    model, plan = _made(of, config, split)
+    model, plan = _made(of, config, split, device)
     about: dict[str, Any] = {"recipe": name, "variant": variant, "seed": config.seed}
     with writing_folder(path) as beside:
         split.facts.save(beside / "facts")
@@ -173,9 +190,11 @@ def _first_time(job: Job, end: Callable[[Job], T]) -> T:
         raise
 
 
-def _made(of: Recipe, config: Any, split: Split) -> tuple[nn.Module, Plan]:
+def _made(
+    of: Recipe, config: Any, split: Split, device: torch.device | None = None
+) -> tuple[nn.Module, Plan]:
     """The untrained model and its plan: whatever does not fit together is refused here."""
-    model = fresh_model(of, config, split.facts)
+    model = fresh_model(of, config, split.facts, device)
     return model, of.plan(config, split, model)
 
 
@@ -254,35 +273,6 @@ def _ending(run: Run) -> str:
     """Why training stopped, as the log says."""
     stops = run.lines("stop")
     return str(stops[-1].get("reason", "done")) if stops else "solved from the log, no steps"
-
-
-def _forked(run: Run, stage: str, plan: Plan, differing: bool) -> Run:
-    """A new run beside the old one, from the end of one of its stages."""
-    if differing and stage == plan.stages[-1].name:
-        raise ValueError(
-            f"--from {stage}: it is the last stage, so nothing is left to train with other "
-            "settings; leave --from out to go on with it"
-        )
-    path = _free(run.path.with_name(f"{run.path.name}-{stage}"))
-    child = run.fork(f"stages/{stage}", path, ("config.json", "run.json"))
-    shutil.copytree(run.path / "facts", path / "facts")
-    child.link("last", "best", child.meta("last"))
-    parent = {"parent": child.read_json("parent.json")["path"], "parent_stage": stage}
-    child.write_json("run.json", child.read_json("run.json") | parent)
-    return child
-
-
-def _name(name: str, variant: str, config: Any) -> str:
-    stem = Path(config.data).name.split(".")[0] if config.data else config.world
-    return f"{name}-{variant}-{stem or 'log'}-s{config.seed}".lower()
-
-
-def _free(path: Path) -> Path:
-    """`path`, or the first of path-2, path-3, ... that does not exist."""
-    number, found = 2, path
-    while found.exists():
-        found, number = path.with_name(f"{path.name}-{number}"), number + 1
-    return found
 
 
 __all__ = [

@@ -14,6 +14,7 @@ from torch import nn
 from polyrec.data import Facts
 from polyrec.experiment.records import hashes
 from polyrec.recipes import Plan, Recipe, recipe, typed
+from polyrec.recipes.parts import ClosedForm
 from polyrec.run import Run
 from polyrec.train import Stage, describe, load_weights, within
 from polyrec.train.stage import changes
@@ -102,12 +103,19 @@ def siblings(path: Path) -> list[Path]:
     return runs
 
 
-def fresh_model(of: Recipe, config: Any, facts: Facts) -> nn.Module:
-    """A model with the initial weights of the config's seed, whatever ran before."""
+def fresh_model(
+    of: Recipe, config: Any, facts: Facts, device: torch.device | None = None
+) -> nn.Module:
+    """A model with the initial weights of the config's seed, whatever ran before.
+
+    The weights are drawn on the processor, so they are the same on any device. Closed forms are
+    solved and scored there, whatever the device.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(config.seed, "init"))
         try:
-            return of.model(config, facts)
+            made = of.model(config, facts)
+            return made if isinstance(made, ClosedForm) else made.to(device)
         except RuntimeError as error:
             if "allocate" not in str(error):
                 raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
 I16 = NDArray[np.int16]
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 Key = tuple[str, str, str]  # type of the source, name, type of the target
 REVERSED = "rev_"  # before the name of the same edges, read from the other end
 
@@ -57,10 +59,26 @@ class Relation:
         """[E]: the source node of each edge."""
         return np.repeat(np.arange(self.sources), self.degree)
 
+    @property
+    def weights(self) -> F32:
+        """[E]: what each edge weighs; ones where no weights are kept."""
+        return np.ones(self.edges, np.float32) if self.weight is None else self.weight
+
+    @cached_property
+    def by_time(self) -> I64:
+        """[E]: the places of each row's edges from the earliest to the latest; ties by id.
+
+        Raises:
+            ValueError: the relation has no times.
+        """
+        if self.time is None:
+            raise ValueError(f"relation {self.key} has no times to order by; build it with times")
+        return np.lexsort((self.time, self.row))
+
     def matrix(self) -> csr_matrix:
         """[sources, targets], float32, for scipy; shares the index arrays."""
-        weight = np.ones(self.edges, np.float32) if self.weight is None else self.weight
-        return csr_matrix((weight, self.indices, self.indptr), (self.sources, self.targets))
+        shape = (self.sources, self.targets)
+        return csr_matrix((self.weights, self.indices, self.indptr), shape)
 
     def reverse(self) -> Relation:
         """The same edges from their other end: the transpose, with the same extras."""
@@ -116,6 +134,35 @@ class Graph:
             names = ", ".join(relation.key[1] for relation in self.relations) or "none"
             raise ValueError(f"a graph with one relation is needed, this has: {names}")
         return self.relations[0]
+
+    def symmetric(self) -> Graph:
+        """Every relation within one type made undirected: see `change.symmetric`."""
+        from polyrec.graph.change import symmetric  # built on this file
+
+        made = (r if _crosses(r) else symmetric(r) for r in self.relations)
+        return replace(self, relations=tuple(made))
+
+    def before(self, time: int) -> Graph:
+        """The graph as it was: only edges before `time` (milliseconds), see `change.before`.
+
+        Raises:
+            ValueError: a relation has no times.
+        """
+        from polyrec.graph.change import before
+
+        return replace(self, relations=tuple(before(r, time) for r in self.relations))
+
+    def rewire(self, seed: int) -> Graph:
+        """A random graph of the same degrees, the control for "structure helps"."""
+        from polyrec.graph.ops.rewire import rewire
+
+        have = {r.key[1]: r for r in self.relations}
+        made: dict[str, Relation] = {}
+        for name, relation in have.items():
+            forth = name.removeprefix(REVERSED)
+            again = name != forth and forth in made and relation.key == made[forth].reverse().key
+            made[name] = made[forth].reverse() if again else rewire(relation, seed)
+        return replace(self, relations=tuple(made.values()))
 
     def __getitem__(self, name: str) -> Relation:
         """The relation of that name.

@@ -2,7 +2,8 @@
 
 The score of an item is the maximum over the request's K queries. Id 0 is never returned; equal
 scores are ordered by a hash of the item id, the same in every block, list length and process.
-A short list is filled with id 0 and score -inf. Works on float32 tensors of the CPU.
+A short list is filled with id 0 and score -inf. Works on float32 tensors; `top` wherever they
+lie, ranks and scoring models on the processor.
 """
 
 from __future__ import annotations

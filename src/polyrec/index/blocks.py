@@ -146,7 +146,7 @@ def score_blocks(
             )
         ids = allowed(among, width - 1)
         part = scores[:, 1:] if isinstance(ids, range) else scores[:, torch.from_numpy(ids)]
-        values = np.ascontiguousarray(part.to(torch.float32).numpy())
+        values = torch.empty(part.shape).copy_(part).numpy()  # bans are written into it
         yield first, last, np.asarray(ids, np.int64), values
         first, rows = last, min(SCORE_ROWS, max(1, int(spare_mb / need)))
 

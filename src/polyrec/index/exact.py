@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from polyrec.index import blocks
+from polyrec.index.elsewhere import top_elsewhere
 from polyrec.kernels.topk import Best, Given, Tile, count_above, finish, push
 from polyrec.types import Ragged
 
@@ -25,6 +26,8 @@ def top(
     budget_mb: int = 512,
 ) -> tuple[Tensor, Tensor]:
     """Ids [R, k] and scores [R, k] of the best items by inner product, best first.
+
+    Where both sides lie on another device, it searches there; lists come to the processor.
 
     Args:
         queries: [R, K, D]; an item's score is the maximum over K.
@@ -43,6 +46,8 @@ def top(
     ids = blocks.allowed(among, items.shape[0] - 1)
     need = estimate_mb(requests, interests, dim, k, bans[0].size)
     blocks.fits(need, budget_mb, requests, k)
+    if not queries.is_cpu:
+        return top_elsewhere(queries, items, k, bans, ids, budget_mb)
     best = Best.empty(requests, k)
 
     def compete(first: int, last: int, block: Tensor) -> None:
@@ -96,6 +101,7 @@ def ranks(
     0 = it can never be listed: unknown (id 0), excluded for its row, or not `among`. Same
     scores and same tie order as `top`: rank r <= k means place r of the list.
     """
+    queries, items = queries.cpu(), items.cpu()
     blocks.check_vectors(queries, items)
     interests = queries.shape[1]
     bans = blocks.bans(exclude, len(queries))

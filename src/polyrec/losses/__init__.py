@@ -8,7 +8,7 @@ from __future__ import annotations
 from polyrec.losses.choosy import Choosy, Hardest, PositiveAware
 from polyrec.losses.graph import ccl, info_nce, weighted_bce
 from polyrec.losses.label import bce as label_bce
-from polyrec.losses.label import focal
+from polyrec.losses.label import each_of, focal, one_of
 from polyrec.losses.ranking import (
     bce,
     bpr,
@@ -42,8 +42,11 @@ LOSSES: dict[str, RankingLoss] = {
 # Losses that correct for the sampler; `positive_aware` does as the loss that it wraps.
 CORRECTED = frozenset({"sampled_softmax", "interest_aware", "positive_aware"})
 LABEL_LOSSES: dict[str, LabelLoss] = {"bce": label_bce, "focal": focal}
+# Labels of several classes, [B, C]: exactly one is right, or each may be.
+CLASS_LOSSES: dict[str, LabelLoss] = {"one_of": one_of, "each_of": each_of}
 
 __all__ = [
+    "CLASS_LOSSES",
     "CORRECTED",
     "LABEL_LOSSES",
     "LOSSES",
@@ -56,6 +59,7 @@ __all__ = [
     "ccl",
     "chance",
     "counted",
+    "each_of",
     "focal",
     "gbce",
     "gbce_at",
@@ -65,6 +69,7 @@ __all__ = [
     "interest_aware",
     "label_bce",
     "margin",
+    "one_of",
     "place",
     "sampled_softmax",
     "sampled_softmax_uncorrected",

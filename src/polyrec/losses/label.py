@@ -34,3 +34,20 @@ def focal(logit: Tensor, label: Tensor, alpha: float = 0.25, gamma: float = 2.0)
     wrong = F.logsigmoid(torch.where(label > 0.5, -logit, logit))  # ln (1 - p_t)
     weight = torch.where(label > 0.5, alpha, 1 - alpha)
     return -weight * (gamma * wrong).exp() * right
+
+
+def one_of(logit: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy of exactly one class among C: minus the log of the right one's share.
+
+    Proper, as `bce` is. Labels are shares of classes, one-hot where the class is known.
+    Shapes: [B, C], [B, C] -> [B].
+    """
+    return F.cross_entropy(logit, label.to(logit.dtype), reduction="none")
+
+
+def each_of(logit: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy of C answers that do not exclude each other: `bce`, averaged over classes.
+
+    Shapes: [B, C], [B, C] in 0..1 -> [B].
+    """
+    return bce(logit, label).mean(1)

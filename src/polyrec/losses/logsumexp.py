@@ -43,7 +43,7 @@ class _LogSumExp(torch.autograd.Function):
         share_BN, result = torch.empty_like(x), x.new_zeros(len(x))
         shift, all_valid = shift.to(x.dtype).expand_as(x), _all(valid)
         valid = valid.expand_as(x)
-        rows = max(1, _block() // max(1, x.shape[1]))
+        rows = max(1, _block(x) // max(1, x.shape[1]))
         for start in range(0, len(x), rows) if x.numel() else ():
             at = slice(start, start + rows)
             z_BN = (x[at] if scale == 1 else x[at] * scale) - shift[at]
@@ -66,8 +66,10 @@ class _LogSumExp(torch.autograd.Function):
         return share_BN * (ctx.scale * grad)[:, None], None, None, None
 
 
-def _block() -> int:
+def _block(x: Tensor) -> int:
     """Numbers of a block: threads that wait for each other cost more than a larger block."""
+    if x.device.type != "cpu":
+        return x.numel()
     threads = torch.get_num_threads()
     return _BLOCK if threads == 1 else 4 * threads * _BLOCK
 

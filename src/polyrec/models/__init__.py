@@ -13,7 +13,7 @@ from polyrec.models.closed_form import (
     popularity,
 )
 from polyrec.models.codes import SolveCodes, Together, content_vectors, log_vectors
-from polyrec.models.graphs import SGL, LightGCN, SimGCL, SimpleX, UltraGCN, XSimGCL
+from polyrec.models.graphs.collaborative import SGL, LightGCN, SimGCL, SimpleX, UltraGCN, XSimGCL
 from polyrec.models.history import FromHistory
 from polyrec.models.interests import MIND, ComiRecDR, ComiRecSA, YouTubeDNN
 from polyrec.models.sequence import GRU4Rec

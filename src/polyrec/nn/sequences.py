@@ -21,6 +21,7 @@ from polyrec.nn.packed import bounds
 from polyrec.types import NOTHING, Requests
 
 WASTE = 0.5  # a group's shortest row is at least this part of its longest, if long enough to tell
+FEW = 0.02  # the same on an accelerator, where a further group costs more than padding
 SHORT = 4  # rows up to this length share a group
 
 
@@ -132,7 +133,7 @@ def _laid(
     at = torch.arange(int(start[-1])) + torch.repeat_interleave(first - start[:-1], lengths)
     empty = asked <= first[row_of]
     last = (start[:-1][row_of] + asked - first[row_of] - 1).masked_fill(empty, 0)
-    groups, back = _grouped(lengths, start)
+    groups, back = _grouped(lengths, start, WASTE if device.type == "cpu" else FEW)
     return Layout(
         ids=ids[at].to(device),
         source=source[at],
@@ -146,11 +147,11 @@ def _laid(
     )
 
 
-def _grouped(lengths: Tensor, start: Tensor) -> tuple[list[Group], Tensor]:
+def _grouped(lengths: Tensor, start: Tensor, waste: float) -> tuple[list[Group], Tensor]:
     """Rows with events by length, in groups; and the way back."""
     ordered, order = lengths.sort(stable=True)
     groups, back, before = [], torch.empty(int(start[-1]), dtype=torch.int64), 0
-    for low, high in pairwise(_cuts(ordered)):
+    for low, high in pairwise(_cuts(ordered, waste)):
         rows, size, longest = order[low:high], ordered[low:high], int(ordered[high - 1])
         place = torch.arange(longest)
         at = start[:-1][rows][:, None] + torch.minimum(place, size[:, None] - 1)
@@ -161,12 +162,12 @@ def _grouped(lengths: Tensor, start: Tensor) -> tuple[list[Group], Tensor]:
     return groups, back
 
 
-def _cuts(ordered: Tensor) -> list[int]:
+def _cuts(ordered: Tensor, waste: float) -> list[int]:
     """Where groups begin and end among rows ordered by length; rows without events are outside."""
     cut = int((ordered == 0).sum())
     cuts = [cut]
     while cut < len(ordered):
-        reach = max(SHORT, int(int(ordered[cut]) / WASTE))
+        reach = max(SHORT, int(int(ordered[cut]) / waste))
         cut = int(torch.searchsorted(ordered, reach, side="right"))
         cuts.append(cut)
     return cuts

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from polyrec import index
 from polyrec.models import popularity
@@ -38,6 +38,7 @@ class Retrieve:
         self.items = items
         self.popular = None if counts is None else popularity(counts)
         self.budget_mb = budget_mb
+        self.encoded = ENCODED if _on_processor(model) else AT_ONCE
         with answering(model):
             self.model = model.prepare()
         self.vectors = self._each(self._indexed)
@@ -111,20 +112,20 @@ class Retrieve:
                 if self.vectors is None:
                     scores = self.model.similarity(queries, self._own(mine)).cpu()
                 else:
-                    scores = queries @ self.vectors[mine].transpose(1, 2)
+                    scores = (queries @ self.vectors[mine].transpose(1, 2)).cpu()
             out[rows] = scores.amax(1).masked_fill(mine == NOTHING, -torch.inf)
         return out
 
     def _queries(self, requests: Requests) -> Tensor:
         """[R, K, D'], in inner-product form where there is one."""
         with answering(self.model):
-            blocks = [self.model.queries(part) for part, _ in parts(requests, ENCODED)]
+            blocks = [self.model.queries(part) for part, _ in parts(requests, self.encoded)]
             queries = torch.cat(blocks) if len(blocks) > 1 else blocks[0]
             vectors = self.model.similarity.as_vectors(query=queries)
         lengths = known(requests).lengths
         if few := int(((lengths > 0) & (lengths < queries.shape[1])).sum()):
             log.info("%d requests have fewer events than %d interests", few, queries.shape[1])
-        return queries if vectors is None else vectors.cpu()
+        return queries if vectors is None else vectors
 
     def _each(self, form: Callable[[Tensor], Tensor | None]) -> Tensor | None:
         """[n + 1, D'], the form of every item's vector; None where there is none."""
@@ -142,7 +143,7 @@ class Retrieve:
     def _indexed(self, vectors: Tensor) -> Tensor | None:
         """The vectors in inner-product form; None = exact scoring only."""
         form = self.model.similarity.as_vectors(item=vectors)
-        return None if form is None else form.cpu()
+        return form
 
     def _small(self, vectors: Tensor) -> Tensor | None:
         """The vectors themselves, where those of all items fit into the budget."""
@@ -180,6 +181,10 @@ class Retrieve:
 
     def _answered(self, found: tuple[Tensor, Tensor]) -> TopK:
         return TopK(*found, why=torch.zeros(len(found[0]), dtype=torch.int64))
+
+
+def _on_processor(model: object) -> bool:
+    return not isinstance(model, nn.Module) or all(w.is_cpu for w in model.parameters())
 
 
 def _merged(ids: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:

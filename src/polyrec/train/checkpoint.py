@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from polyrec.run import Stored
 
 Meta = dict[str, Any]  # JSON values
+KEPT = "keeps/"  # before the name of what stages keep beside the model
 
 
 class Shelf(Protocol):
@@ -88,11 +89,16 @@ class State:
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """The inverse of `tensors`; names of parts that this state lacks are passed over.
 
+        What stages keep beside the model (`KEPT`) and the tensors lack stays as it is: a run that
+        goes on with hard negatives has searched no windows before.
+
         Raises:
             ValueError: names or shapes of a module differ from the stored ones.
         """
         for prefix, module in self.modules.items():
-            load_weights(module, within(tensors, prefix))
+            stored = within(tensors, prefix)
+            if stored or not prefix.startswith(KEPT):
+                load_weights(module, stored)
         for prefix, optimiser in self.optimisers.items():
             stored = within(tensors, prefix)
             for name, weight in self._weights(optimiser):

@@ -195,7 +195,10 @@ def _logged(step: int, every: int) -> bool:
 
 def _hooks(site: Site) -> None:
     fit, stage, progress = site.fit, site.stage, site.fit.progress
-    due = [h for h in stage.hooks if progress.step % h.span.steps(stage.epoch) == 0]
+    due = [
+        h for h in stage.hooks if site.unfilled or progress.step % h.span.steps(stage.epoch) == 0
+    ]
+    site.unfilled = False
     if not due:
         return
     fit.model.eval()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from polyrec.balance import Balance
 from polyrec.run import Stored
-from polyrec.train.checkpoint import Meta, Shelf, State
+from polyrec.train.checkpoint import KEPT, Meta, Shelf, State, within
 from polyrec.train.record import (
     Groups,
     Journal,
@@ -55,7 +55,7 @@ class Fit:
 
     def state(self) -> State:
         """What outlives a stage: the model and whatever the stages keep."""
-        keeps = {f"keeps/{name}": kept for s in self.stages for name, kept in s.keeps.items()}
+        keeps = {KEPT + name: kept for s in self.stages for name, kept in s.keeps.items()}
         return State({"model": self.model, **keeps})
 
     def meta(self, done: bool, stopped: str | None = None) -> Meta:
@@ -88,6 +88,7 @@ class Site:
     balance: Balance
     balance_optimiser: torch.optim.Optimizer | None
     paced: list[torch.optim.Optimizer]  # those whose learning rate is the stage's
+    unfilled: bool = False  # something that the stage keeps was not in the checkpoint
     saved: tuple[int, Stored] | None = None  # step and file of the latest `last`
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -122,6 +123,8 @@ class Site:
     def restore(self, tensors: Mapping[str, Tensor], moments: bool) -> None:
         """Takes up a checkpoint of this stage, with its optimisers' moments or new ones."""
         state = self.state()
+        kept = [name for name in state.modules if name.startswith(KEPT)]
+        self.unfilled = any(not within(tensors, name) for name in kept)
         State(state.modules, state.optimisers if moments else {}).restore(tensors)
 
     def save(self, stopped: str | None = None, names: Sequence[str] = ("last",)) -> None:

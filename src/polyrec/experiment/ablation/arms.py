@@ -87,7 +87,7 @@ def bench(q: Question, anchor: Anchor, split: Split, start: float = 0.0) -> Benc
             is not judged.
     """
     settings, config = _settings(q, anchor, {})
-    built = build(q.of, config, split)
+    built = build(q.of, config, split, q.device)
     evaluation, judging, names = judged(built)
     cost = dataclasses.replace(pace(built), evaluation=evaluation, judging=judging, start=start)
     base = _arm(q, anchor, ("", BASE, {}), settings, (config, cost, config))
@@ -136,11 +136,12 @@ def _tried(q: Question, base: Arm, factor: str, change: Change, split: Split) ->
         if unread:
             told = [f"{name} is read only with {needs}" for name, needs in unread.items()]
             return "; ".join(told)
-        built = build(q.of, config, split)
+        built = build(q.of, config, split, q.device)
         scaled = _same_positives(base, changed, built)
         if scaled:
             settings = settings | scaled
-            built = build(q.of, composed(q.of, base.anchor.variant, settings), split)
+            config = composed(q.of, base.anchor.variant, settings)
+            built = build(q.of, config, split, q.device)
         cost = pace(built)
     except (ValueError, MemoryError) as error:
         return f"refused: {error}"

@@ -10,6 +10,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+import torch
 from torch import nn
 
 from polyrec.data import Split
@@ -66,13 +67,13 @@ class Built:
         return [stage for stage in self.plan.stages if isinstance(stage, Stage)]
 
 
-def build(of: Recipe, config: Any, split: Split) -> Built:
+def build(of: Recipe, config: Any, split: Split, device: torch.device | None = None) -> Built:
     """Makes model and plan.
 
     Raises:
         ValueError, MemoryError: the settings do not fit together, or not into memory.
     """
-    model = fresh_model(of, config, split.facts)
+    model = fresh_model(of, config, split.facts, device)
     return Built(of, config, split, model, of.plan(config, split, model))
 
 

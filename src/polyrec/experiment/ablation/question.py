@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from polyrec.recipes import (
     Anchor,
     Change,
@@ -46,6 +48,7 @@ class Ask:
     rates: tuple[float, ...] = ()
     primary: str = ""
     jobs: int = 1
+    device: torch.device | None = None  # that computes the models; None = the processor
     out: Path = Path("runs/ablation")
     until: Literal["plan", "verdict"] = "verdict"
 
@@ -78,6 +81,7 @@ class Question:
     base: Mapping[str, Any] = field(default_factory=dict)  # settings by hand, of every run
     rates: tuple[float, ...] = ()
     primary: str = ""
+    device: torch.device | None = None
 
 
 def question(ask: Ask) -> Question:
@@ -99,7 +103,7 @@ def question(ask: Ask) -> Question:
         )
     base = _from_file(of, ask.file) | settings
     rates, anchors = ask.rates or known.rates, _anchors(of, known, ask)
-    return Question(ask.recipe, of, anchors, tuple(factors), base, rates, ask.primary)
+    return Question(ask.recipe, of, anchors, tuple(factors), base, rates, ask.primary, ask.device)
 
 
 def _sorted_out(

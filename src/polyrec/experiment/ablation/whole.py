@@ -138,9 +138,9 @@ def _scheme(ask: Ask, whole: Scheme, shelf: Shelf, ledger: Book) -> Scheme:
 
 def _trials(one: Bench, bureau: Bureau) -> list[Trial]:
     """All runs of an anchor and its changes: learning rates first, then the seeds that count."""
-    share = bureau.scheme.share
+    share, device = bureau.scheme.share, bureau.ask.device
     searches = [
-        Task(arm, rate, arm.config.seed, "search", share)
+        Task(arm, rate, arm.config.seed, "search", share, device)
         for arm in one.arms
         if len(arm.rates) > 1
         for rate in arm.rates
@@ -149,7 +149,7 @@ def _trials(one: Bench, bureau: Bureau) -> list[Trial]:
     rates = {arm.name: _rated([d for d in searched if d.task.arm is arm]) for arm in one.arms}
     lost = {arm.name: _failures(searched, arm) for arm in one.arms if len(arm.rates) > 1}
     counted = bureau.work([
-        Task(arm, _best(arm, rates[arm.name]), arm.config.seed + number, "count")
+        Task(arm, _best(arm, rates[arm.name]), arm.config.seed + number, "count", device=device)
         for arm in one.arms
         if rates[arm.name] or not lost.get(arm.name)
         for number in range(bureau.scheme.seeds)

@@ -1,1 +1,1 @@
-"""Compiled loops over graphs: plain arrays of compressed rows in, plain arrays out."""
+"""Compiled loops over graphs: plain arrays in, plain arrays out."""

@@ -8,7 +8,15 @@ from polyrec import models
 from polyrec.data import Facts
 from polyrec.graph import Graph
 from polyrec.models.closed_form import Filter, SpectralCF, bspm, gf_cf, turbo_cf
-from polyrec.models.graphs import SGL, LightGCN, SimGCL, SimpleX, Sizes, UltraGCN, XSimGCL
+from polyrec.models.graphs.collaborative import (
+    SGL,
+    LightGCN,
+    SimGCL,
+    SimpleX,
+    Sizes,
+    UltraGCN,
+    XSimGCL,
+)
 from polyrec.recipes.graphs.config import Config
 
 SPECTRAL = ("gf_cf", "turbo_cf", "bspm")

@@ -11,7 +11,7 @@ from torch import nn
 from polyrec import losses
 from polyrec.balance import Equal
 from polyrec.data import AllCuts, RandomCut, Split, known_targets
-from polyrec.models.graphs import SGL
+from polyrec.models.graphs.collaborative import SGL
 from polyrec.negatives import MaskKnown, Uniform, Unseen
 from polyrec.recipes import parts
 from polyrec.recipes.graphs.config import Config

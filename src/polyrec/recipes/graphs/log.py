@@ -6,14 +6,14 @@ import dataclasses
 from pathlib import Path
 from typing import Literal, Protocol
 
-import numpy as np
 import torch
 
 from polyrec import data
 from polyrec.data import Dataset, Events, Split
 from polyrec.data.splits import How
 from polyrec.data.splits.parts import PART
-from polyrec.graph import Graph, Relation
+from polyrec.graph import Graph, Interactions
+from polyrec.graph.builders import bipartite
 from polyrec.recipes import parts
 
 PERSON, ITEM = "person", "item"
@@ -35,7 +35,7 @@ def split(settings: Settings) -> Split:
     found = _split(settings)
     if settings.fit == "all":
         found = with_validation(found)
-    graph = bipartite(found.train, found.facts.items)
+    graph = people_and_items(found.train, found.facts.items)
     return dataclasses.replace(found, facts=dataclasses.replace(found.facts, graph=graph))
 
 
@@ -58,18 +58,9 @@ def with_validation(split: Split) -> Split:
     return dataclasses.replace(split, train=train, facts=facts, how=how_all)
 
 
-def bipartite(events: Events, items: int) -> Graph:
+def people_and_items(events: Events, items: int) -> Graph:
     """People, items, and an edge for everything that somebody has an event with."""
-    code = np.unique(events.actor.astype(np.int64) * (items + 1) + events.target)
-    person, item = np.divmod(code, items + 1)
-    counts = np.bincount(person - 1, minlength=events.actors)
-    relation = Relation(
-        key=(PERSON, "chose", ITEM),
-        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        indices=(item - 1).astype(np.int32),
-        targets=items,
-    )
-    return Graph({PERSON: events.actors, ITEM: items}, (relation,))
+    return bipartite(Interactions.of(events, items), key=(PERSON, "chose", ITEM))[0]
 
 
 def _split(settings: Settings) -> Split:

@@ -24,7 +24,9 @@ class Answer:
         answers = self._answers(model, batch)
         values = {}
         for task, loss in self.losses.items():
-            weight, label, logit = batch.weight[task], batch.labels[task], answers.logits[task]
+            logit = answers.logits[task]
+            weight = batch.weight[task].to(logit.device)
+            label = batch.labels[task].to(logit.device)
             total = weight.sum()
             share = progress.ranks.share(weight)
             if total > 0:

@@ -100,16 +100,17 @@ class Rank:
         draws = _as_one(negatives.draws)
         encoded, target, drawn = _looked_up(retriever, batch, draws)
         query = answering(retriever, encoded.queries, target, self.pick)
+        draws = [_beside(draw, query) for draw in draws]
         met = [
             _meet(retriever, query, draw, items) for draw, items in zip(draws, drawn, strict=True)
         ]
         scores = Scores(
             pos=retriever.similarity(query[:, None], target[:, None])[:, 0, 0],
             neg=met[0] if len(met) == 1 else torch.cat(met, 1),
-            pos_log_q=negatives.pos_log_q,
+            pos_log_q=negatives.pos_log_q.to(query.device),
             neg_log_q=_side_by_side([_of_rows(draw) for draw in draws], met),
             valid=_side_by_side([draw.valid for draw in draws], met),
-            weight=batch.weight,
+            weight=batch.weight.to(query.device),
         )
         return scores, encoded, negatives
 
@@ -126,7 +127,7 @@ class Rank:
         }
         if (later := self.later) is not None:
             kept = partial(self.loss.kept, scores) if isinstance(self.loss, Choosy) else None
-            mine["false"] = lambda: false_negatives(negatives, later(batch), kept and kept())
+            mine["false"] = lambda: false_negatives(negatives, later(batch), kept and kept().cpu())
         progress.note(f"negatives/{self.name}", scores.neg.shape[1])
         for kind, number in mine.items():
             progress.note(f"{kind}/{self.name}", number)
@@ -189,7 +190,15 @@ def _is_catalogue(ids: Tensor) -> bool:
 
 def _rows(table: Tensor, places: Tensor) -> Tensor:
     """Gathers rows; an embedding's backward adds repeats in a fixed order, indexing's may not."""
-    return F.embedding(places, table)
+    return F.embedding(places.to(table.device), table)
+
+
+def _beside(draw: Draw, query: Tensor) -> Draw:
+    """A draw where the model computes: samplers draw on the processor."""
+    if draw.row.device == query.device:
+        return draw
+    parts = (draw.ids, draw.row, draw.log_q, draw.valid)
+    return Draw(*(part.to(query.device) for part in parts))
 
 
 def _meet(model: Retriever, query: Tensor, draw: Draw, items: Tensor) -> Tensor:

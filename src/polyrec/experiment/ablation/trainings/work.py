@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+
+import torch
 
 from polyrec.experiment.ablation.arms import Arm
 from polyrec.experiment.ablation.trainings import processes
@@ -28,6 +30,7 @@ class Task:
     seed: int
     purpose: Literal["search", "count"]
     share: float = 1.0  # of the steps
+    device: torch.device | None = None
 
     def __str__(self) -> str:
         rate = "" if self.rate is None else f" lr={self.rate:g}"
@@ -101,10 +104,10 @@ def _one_by_one(tasks: Sequence[Task], shelf: Shelf, watch: Watch) -> Iterator[D
 def _here(task: Task, shelf: Shelf, watch: Watch) -> Path:
     found = _found(task, shelf)
     if found is not None and task.purpose == "search":
-        return resume_training(found.path, watch)
+        return resume_training(found.path, watch, task.device)
     if found is not None:
-        return resume(found.path, watch=watch).path
-    order = task.arm.order(_own(task), _place(task, shelf.out))
+        return resume(found.path, watch=watch, device=task.device).path
+    order = replace(task.arm.order(_own(task), _place(task, shelf.out)), device=task.device)
     return train(order, 1, watch)[0] if task.purpose == "search" else run(order, 1, watch)[0].path
 
 
@@ -118,6 +121,7 @@ def _side_by_side(tasks: Sequence[Task], shelf: Shelf, jobs: int) -> Iterator[Do
 def _command(task: Task, shelf: Shelf) -> list[str]:
     """The task as a command line of its own."""
     base = ["run", "--json", *(["--unjudged"] if task.purpose == "search" else [])]
+    base += ["--device", str(task.device)] if task.device else []
     found = _found(task, shelf)
     if found is not None:
         return [*base, "--resume", str(found.path)]

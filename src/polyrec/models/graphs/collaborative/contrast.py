@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from polyrec.kernels.shuffle import words
-from polyrec.models.graphs.bipartite import Sizes
-from polyrec.models.graphs.lightgcn import LightGCN, Smoothed, Zeroth, both_sides
+from polyrec.models.graphs.collaborative.bipartite import Sizes
+from polyrec.models.graphs.collaborative.lightgcn import LightGCN, Smoothed, Zeroth, both_sides
 from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows
 from polyrec.types import Encoded, Progress, Requests, Retriever, Similarity
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from polyrec.models.closed_form.parts import distinct
-from polyrec.models.graphs.bipartite import Bipartite, Sizes, Start
+from polyrec.models.graphs.collaborative.bipartite import Bipartite, Sizes, Start
 from polyrec.nn import known
 from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows
 from polyrec.types import Encoded, Requests, Retriever, Similarity

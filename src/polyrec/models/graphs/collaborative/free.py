@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from polyrec.graph import Relation
 from polyrec.models.closed_form.neighbours import Neighbours
 from polyrec.models.closed_form.parts import Matrix, distinct
-from polyrec.models.graphs.bipartite import Sizes
+from polyrec.models.graphs.collaborative.bipartite import Sizes
 from polyrec.nn import Cosine, Dot, ItemTable, known
 from polyrec.types import Encoded, Ragged, Requests, Similarity
 

@@ -1,0 +1,40 @@
+"""Where runs lie: their names, folders that are free, and new runs beside old ones."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from polyrec.recipes import Plan
+from polyrec.run import Run
+
+
+def forked(run: Run, stage: str, plan: Plan, differing: bool) -> Run:
+    """A new run beside the old one, from the end of one of its stages."""
+    if differing and stage == plan.stages[-1].name:
+        raise ValueError(
+            f"--from {stage}: it is the last stage, so nothing is left to train with other "
+            "settings; leave --from out to go on with it"
+        )
+    path = free(run.path.with_name(f"{run.path.name}-{stage}"))
+    child = run.fork(f"stages/{stage}", path, ("config.json", "run.json"))
+    shutil.copytree(run.path / "facts", path / "facts")
+    child.link("last", "best", child.meta("last"))
+    parent = {"parent": child.read_json("parent.json")["path"], "parent_stage": stage}
+    child.write_json("run.json", child.read_json("run.json") | parent)
+    return child
+
+
+def name_of(name: str, variant: str, config: Any) -> str:
+    """Of a run's folder: recipe, variant, log and seed."""
+    stem = Path(config.data).name.split(".")[0] if config.data else config.world
+    return f"{name}-{variant}-{stem or 'log'}-s{config.seed}".lower()
+
+
+def free(path: Path) -> Path:
+    """`path`, or the first of path-2, path-3, ... that does not exist."""
+    number, found = 2, path
+    while found.exists():
+        found, number = path.with_name(f"{path.name}-{number}"), number + 1
+    return found

@@ -1,0 +1,1 @@
+"""Pictures as files, drawn with matplotlib (the extra `report`)."""
