@@ -1,0 +1,1 @@
+"""Compiled loops over graphs: plain arrays in, plain arrays out."""
