@@ -30,6 +30,9 @@ I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
 CENTERS = purpose("centers")
 FAR = 30.0  # beyond it the sigmoid of a float32 is 0 or 1
+LOG2_E, LN2_HIGH, LN2_LOW = 1.4426950408889634, 0.693145751953125, 1.42860682030941723e-6
+POWERS_FROM = 64  # POWERS[i] is 2 ** (i - 64)
+POWERS = np.ldexp(np.float32(1), np.arange(-64, 65)).astype(np.float32)
 
 
 class Tables(NamedTuple):
@@ -175,58 +178,67 @@ def _step(tables, desk, negatives, rules, counts):  # type: ignore[no-untyped-de
     """Moves one word's outputs and the inputs of its contexts."""
     near, count, lr = counts
     inputs = _gather(tables.u, desk, rules.architecture, near)
-    desk.move[:inputs] = 0
     if negatives == WHOLE:
         _softmax(tables.v, desk, inputs, desk.rows[0], lr)
-        for row in range(len(tables.moves_v)):
-            tables.moves_v[row] += 1
+        tables.moves_v[:] += np.int32(1)
     else:
         for at in range(count):
-            tables.moves_v[desk.rows[at]] += 1
+            tables.moves_v[desk.rows[at]] += np.int32(1)
         _logistic(tables.v, desk, inputs, count, lr, rules.table)
     share = 1.0
     if rules.architecture != SKIPGRAM and (rules.architecture == SUM) == (rules.table == 1):
         share = 1.0 / near  # the mean's true gradient; gensim divides the sum's instead
-    for context in range(near):
-        row = desk.near[context]
-        tables.moves_u[row] += 1
-        _add(tables.u[row], desk.move[context if inputs > 1 or near == 1 else 0], share)
+    _scatter(tables, desk, near, 0 if rules.architecture == SKIPGRAM else 1, share)
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=True, error_model="numpy")
 def _gather(u, desk, architecture, near):  # type: ignore[no-untyped-def]
     """The inputs of a word: each context, or their mean or sum. Returns how many."""
+    x, move, ids = desk.x, desk.move, desk.near
     if architecture == SKIPGRAM:
         for context in range(near):
-            desk.x[context] = u[desk.near[context]]
+            row = ids[context]
+            for d in range(u.shape[1]):
+                x[context, d] = u[row, d]
+                move[context, d] = 0
         return near
-    desk.x[0] = 0
-    share = 1.0 if architecture == SUM else 1.0 / near
+    share = u.dtype.type(1.0 if architecture == SUM else 1.0 / near)
+    for d in range(u.shape[1]):
+        x[0, d] = 0
+        move[0, d] = 0
     for context in range(near):
-        _add(desk.x[0], u[desk.near[context]], share)
+        row = ids[context]
+        for d in range(u.shape[1]):
+            x[0, d] += share * u[row, d]
     return 1
 
 
-@njit(cache=True, fastmath=True)
-def _add(to, what, times):  # type: ignore[no-untyped-def]
-    times = to.dtype.type(times)
-    for d in range(len(to)):
-        to[d] += times * what[d]
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _scatter(tables, desk, near, single, share):  # type: ignore[no-untyped-def]
+    """Moves the contexts: each by its own gradient, or all by the `single` one."""
+    u, moves, move, ids = tables.u, tables.moves_u, desk.move, desk.near
+    part = u.dtype.type(share)
+    for context in range(near):
+        row, place = ids[context], 0 if single else context
+        moves[row] += np.int32(1)
+        for d in range(u.shape[1]):
+            u[row, d] += part * move[place, d]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _logistic(v, desk, inputs, count, lr, table):  # type: ignore[no-untyped-def]
     """Every input in turn against all rows asked for: log sigma of each label's side."""
-    x, move, rows, labels, gain = desk.x, desk.move, desk.rows, desk.labels, desk.gain
-    kind = x.dtype.type
+    x, move, rows, gain = desk.x, desk.move, desk.rows, desk.gain
     for context in range(inputs):
         for at in range(count):
-            row, dot = rows[at], kind(0)
+            row, dot = rows[at], v.dtype.type(0)
             for d in range(x.shape[1]):
                 dot += x[context, d] * v[row, d]
             gain[at] = dot
-        for at in range(count):
-            gain[at] = kind(lr) * _slope(gain[at], kind(labels[at]), table)
+        if table == 1:
+            _slopes_of_table(desk, count, lr)
+        else:
+            _slopes(desk, count, lr)
         for at in range(count):
             row, step = rows[at], gain[at]
             for d in range(x.shape[1]):
@@ -235,15 +247,36 @@ def _logistic(v, desk, inputs, count, lr, table):  # type: ignore[no-untyped-def
                 v[row, d] += step * x[context, d]
 
 
-@njit(cache=True, inline="always")
-def _slope(x, label, table):  # type: ignore[no-untyped-def]
-    """Label minus sigmoid: exact; or gensim's, a table of 1,000 places and nothing beyond 6."""
-    one, far = type(x)(1), type(x)(FAR)
-    if table == 1:
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _slopes(desk, count, lr):  # type: ignore[no-untyped-def]
+    """lr x (label - sigmoid) in place of each dot, exact to the last bits of a float32.
+
+    exp by whole powers of two and a polynomial between them, so that all are computed at once.
+    """
+    gain, labels = desk.gain, desk.labels
+    kind = gain.dtype.type
+    one, far, rate = kind(1), kind(FAR), kind(lr)
+    for at in range(count):
+        x = min(max(-gain[at], -far), far)
+        whole = np.floor(x * kind(LOG2_E) + kind(0.5))
+        r = x - whole * kind(LN2_HIGH) - whole * kind(LN2_LOW)
+        p = kind(1 / 24) + r * (kind(1 / 120) + r * kind(1 / 720))
+        p = one + r * (one + r * (kind(1 / 2) + r * (kind(1 / 6) + r * p)))
+        power = p * kind(POWERS[np.int32(whole) + np.int32(POWERS_FROM)])
+        gain[at] = rate * (kind(labels[at]) - one / (one + power))
+
+
+@njit(cache=True, error_model="numpy")
+def _slopes_of_table(desk, count, lr):  # type: ignore[no-untyped-def]
+    """The same as gensim has it: a table of 1,000 places, and nothing beyond 6."""
+    gain, labels = desk.gain, desk.labels
+    for at in range(count):
+        x = gain[at]
         if x >= 6 or x <= -6:
-            return x * 0
-        x = type(x)((np.floor((x + 6) * (1000 / 6 / 2)) / 1000 * 2 - 1) * 6)
-    return label - one / (one + np.exp(-min(max(x, -far), far)))
+            gain[at] = 0
+        else:
+            at_table = (np.floor((x + 6) * (1000 / 6 / 2)) / 1000 * 2 - 1) * 6
+            gain[at] = lr * (labels[at] - 1 / (1 + np.exp(-at_table)))
 
 
 @njit(cache=True, error_model="numpy")
