@@ -182,7 +182,9 @@ def test_partners_of_a_large_set_weigh_what_the_whole_set_weighs() -> None:
     total = np.zeros(size)
     times = 3_000
     for unit in range(times):
-        count, weight = contexts.beside(tokens, 7, how, np.uint64(stream_key(3, CENTERS, 0, unit)), near)
+        count, weight = contexts.beside(
+            tokens, 7, how, np.uint64(stream_key(3, CENTERS, 0, unit)), near
+        )
         assert count == contexts.PARTNERS
         total += np.bincount(near[:count], minlength=size) * weight
     assert total[7] == 0
