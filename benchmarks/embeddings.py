@@ -25,13 +25,13 @@ from tempfile import TemporaryDirectory
 
 import numba
 import numpy as np
-from scale import append, machine
 from scipy.sparse import coo_matrix
 
 from polyrec.evaluate import NodeScore, classify
 from polyrec.graph import DeepWalks, Graph, Node2VecWalks, Relation
 from polyrec.models.embedding import Training, Word2Vec, deepwalk, line2, node2vec
 from polyrec.types import Progress, Ragged
+from scale import append, machine
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("POLYREC_DATA", HERE / ".." / ".." / "shared" / "data")).resolve()
@@ -146,8 +146,8 @@ def walks(peers: str, threads: int) -> list[dict]:
             relation = graph.only
             once = relation.row < relation.indices
             np.save(Path(folder) / "edges.npy", np.stack([relation.row, relation.indices], 1)[once])
-            for peer in ("fastnode2vec", "pecanpy"):
-                rows.append(asked(peers, peer, folder, str(p), str(q), str(threads)))
+            rest = (folder, str(p), str(q), str(threads))
+            rows += [asked(peers, peer, *rest) for peer in ("fastnode2vec", "pecanpy")]
         entries.append({"what": "walks", "graph": "blogcatalog", "p": p, "q": q, "rates": rows})
         said(entries[-1])
     return entries

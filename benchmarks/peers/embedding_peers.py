@@ -17,6 +17,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +71,7 @@ def gensim(folder: Path, output: str, threads: int) -> dict:
     held = np.load(folder / "walks.npz")
     values, start = held["values"], held["start"]
     names = [str(node) for node in range(int(held["nodes"]))]
-    walks = [
-        [names[node] for node in values[a:b]] for a, b in zip(start[:-1], start[1:], strict=True)
-    ]
+    walks = [[names[node] for node in values[a:b]] for a, b in pairwise(start)]
     tree = output == "tree"
     model = Word2Vec(
         vector_size=128, window=10, min_count=1, sg=1, hs=int(tree), negative=0 if tree else 5,

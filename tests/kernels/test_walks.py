@@ -99,8 +99,7 @@ def test_an_alias_table_holds_the_weights(given_weights: list[float]) -> None:
 
 
 def test_a_sink_ends_the_walk() -> None:
-    graph = Rows(np.array([0, 1, 2, 2]), np.array([1, 2], np.int32), *(np.empty(0, np.float32),) * 2,
-                 np.empty(0, np.int32), *(np.empty(0, np.float32),) * 2)  # fmt: skip
+    graph = rows_of(np.array([0, 1, 2, 2]), np.array([1, 2], np.int32), None)
     values, start = walk(graph, np.array([0, 1, 2], np.int32), 9, Bias(2.0, 2.0, SECOND), 0)
     assert values.tolist() == [0, 1, 2, 1, 2, 2]
     assert start.tolist() == [0, 3, 5, 6]

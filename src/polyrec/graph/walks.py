@@ -107,8 +107,8 @@ class MetapathWalks:
     def __call__(self, graph: Graph, seed: int) -> Ragged:
         """[n x count] walks from the n nodes of the first relation's source type."""
         relations = chain(graph, self.path)
+        _affordable(relations[0].sources * self.count, self.length, self.budget_mb)
         starts = _starts(relations[0].sources, self.count, seed)
-        _affordable(len(starts), self.length, self.budget_mb)
         return _ragged(metapath.walk(_pattern(graph, relations), starts, self.length, seed))
 
 
@@ -160,8 +160,8 @@ def _walked(
         )
     weighted = plan.weights == "given" and relation.weight is not None
     _sound(relation, weighted)
+    _affordable(relation.sources * plan.count, plan.length, plan.budget_mb)
     starts = _starts(relation.sources, plan.count, seed)
-    _affordable(len(starts), plan.length, plan.budget_mb)
     weight = relation.weight if weighted else None
     rows = walks.rows_of(relation.indptr, relation.indices, weight)
     return _ragged(walks.walk(rows, starts, plan.length, bias, seed))

@@ -135,7 +135,7 @@ def keep_chance(counts: I64, subsample: float, dialect: Dialect = "exact") -> F3
     With T = `subsample` x all occurrences, f = the word's: min(1, (sqrt(f / T) + 1) T / f), as
     word2vec.c and gensim have it; in the paper's dialect min(1, sqrt(T / f)).
 
-    >>> keep_chance(np.array([90, 10]), 0.01).round(3).tolist()
+    >>> [round(float(x), 3) for x in keep_chance(np.array([90, 10]), 0.01)]
     [0.117, 0.416]
     """
     if subsample == 0:
