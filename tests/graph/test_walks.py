@@ -56,7 +56,7 @@ def test_every_node_starts_a_walk_in_each_pass_and_steps_follow_edges(plan) -> N
         assert sorted(walk[0] for walk in found[6 * k : 6 * k + 6]) == list(range(6))
     for walk in found:
         assert len(walk) == 5
-        assert all((b - a) % 6 in (1, 5) for a, b in zip(walk[:-1], walk[1:], strict=True))
+        assert all((b - a) % 6 in (1, 5) for a, b in pairwise(walk))
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=repr)

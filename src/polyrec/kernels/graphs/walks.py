@@ -17,6 +17,7 @@ F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 WALKS = purpose("walks")
+SIDE = 32  # walks that one thread takes together
 FIRST, SECOND, STRONG = 0, 1, 2  # orders: no memory; node2vec; node2vec with strong edges alone
 
 
@@ -163,16 +164,15 @@ def _neighbour(rows, node, bits):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, inline="always")
 def _edge(rows, source, target):  # type: ignore[no-untyped-def]
-    """The place of an edge, -1 where there is none."""
-    low, high = rows.indptr[source], rows.indptr[source + 1]
-    stop = high
-    while low < high:
-        middle = (low + high) >> 1
-        if rows.indices[middle] < target:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < stop and rows.indices[low] == target else -1
+    """The place of an edge, -1 where there is none; halves without a branch to guess wrong."""
+    low, size = rows.indptr[source], rows.indptr[source + 1] - rows.indptr[source]
+    if size == 0:
+        return -1
+    while size > 1:
+        half = size >> 1
+        low += half * np.int64(rows.indices[low + half] <= target)
+        size -= half
+    return low if rows.indices[low] == target else -1
 
 
 @njit(cache=True, inline="always")
@@ -242,19 +242,29 @@ def _second_step(rows, bias, before, node, key, place):  # type: ignore[no-untyp
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _walk_all(rows, bias, starts, stream, out, lengths):  # type: ignore[no-untyped-def]
+    """Walks side by side: while one waits for memory, the next steps."""
     seed, first = stream
-    for number in prange(len(starts)):
-        key = stream_key(seed, WALKS, 0, first + number)
-        node, before, place = starts[number], np.int32(-1), 0
-        out[number, 0] = node
-        step = 1
-        while step < out.shape[1] and rows.indptr[node] < rows.indptr[node + 1]:
-            if bias.order == FIRST or before < 0:
-                after = rows.indices[_neighbour(rows, node, word(key, place))]
-                place += 1
-            else:
-                after, place = _second_step(rows, bias, before, node, key, place)
-            out[number, step] = after
-            before, node = node, np.int32(after)
-            step += 1
-        lengths[number] = step
+    for block in prange((len(starts) + SIDE - 1) // SIDE):
+        low = block * SIDE
+        size = min(SIDE, len(starts) - low)
+        keys, places = np.empty(SIDE, np.uint64), np.zeros(SIDE, np.int64)
+        for one in range(size):
+            keys[one] = stream_key(seed, WALKS, 0, first + low + one)
+            out[low + one, 0] = starts[low + one]
+            lengths[low + one] = 1
+        for step in range(1, out.shape[1]):
+            for one in range(size):
+                walk = low + one
+                node = out[walk, step - 1]
+                if lengths[walk] < step or rows.indptr[node] == rows.indptr[node + 1]:
+                    continue
+                if bias.order == FIRST or step == 1:
+                    after = rows.indices[_neighbour(rows, node, word(keys[one], places[one]))]
+                    places[one] += 1
+                else:
+                    before = out[walk, step - 2]
+                    after, places[one] = _second_step(
+                        rows, bias, before, node, keys[one], places[one]
+                    )
+                out[walk, step] = after
+                lengths[walk] = step + 1
