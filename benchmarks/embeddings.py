@@ -18,7 +18,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -106,10 +106,9 @@ def shown(scores: tuple[NodeScore, ...]) -> list[dict]:
     return rows
 
 
-def gate(name: str, models: list[str]) -> list[dict]:
+def gate(name: str, models: list[str]) -> Iterator[dict]:
     """F1 of each model; DeepWalk at all shares, the others at half."""
     graph, truth = GRAPHS[name]()
-    entries = []
     for title in models:
         model = MODELS[title](len(truth))
         warm(model)
@@ -119,8 +118,7 @@ def gate(name: str, models: list[str]) -> list[dict]:
         print(name, title, took, flush=True)
         scores = classify(model.vectors.numpy(), truth, SHARES if title == "deepwalk" else (0.5,))
         how = asdict(model.words.how) | {"walks": repr(model.walks)}
-        entries.append({"graph": name, "model": title, "how": how, **took, "f1": shown(scores)})
-    return entries
+        yield {"graph": name, "model": title, "how": how, **took, "f1": shown(scores)}
 
 
 def warm(model: object) -> None:
@@ -130,10 +128,9 @@ def warm(model: object) -> None:
     small.solve(toy, Progress())
 
 
-def walks(peers: str, threads: int) -> list[dict]:
+def walks(peers: str, threads: int) -> Iterator[dict]:
     """Steps a second on BlogCatalog, first order and second."""
     graph, _ = blogcatalog()
-    entries = []
     for p, q in ((1.0, 1.0), (0.25, 0.25), (4.0, 0.5), (0.5, 2.0)):
         plan = Node2VecWalks(p, q, length=80)
         plan = DeepWalks(10, 80) if p == q == 1 else plan
@@ -148,16 +145,15 @@ def walks(peers: str, threads: int) -> list[dict]:
             np.save(Path(folder) / "edges.npy", np.stack([relation.row, relation.indices], 1)[once])
             rest = (folder, str(p), str(q), str(threads))
             rows += [asked(peers, peer, *rest) for peer in ("fastnode2vec", "pecanpy")]
-        entries.append({"what": "walks", "graph": "blogcatalog", "p": p, "q": q, "rates": rows})
-        said(entries[-1])
-    return entries
+        entry = {"what": "walks", "graph": "blogcatalog", "p": p, "q": q, "rates": rows}
+        said(entry)
+        yield entry
 
 
-def words(peers: str, threads: int, passes: int) -> list[dict]:
+def words(peers: str, threads: int, passes: int) -> Iterator[dict]:
     """Words a second and F1 on the same walks of Wiki: gensim, plain descent, shards, loose."""
     graph, truth = wiki()
     corpus = DeepWalks(passes, 40)(graph, 1)
-    entries = []
     for output, how in (("negatives", NEGATIVES), ("tree", TREE)):
         ours = {
             "rounds": how,
@@ -185,10 +181,9 @@ def words(peers: str, threads: int, passes: int) -> list[dict]:
                 vectors = np.load(Path(folder) / "gensim.npy")
                 scores = shown(classify(vectors, truth, (0.5,)))
                 rows.append({**found, "workers": workers, "f1": scores})
-        entries.append({"what": "words", "graph": "wiki", "passes": passes, "output": output,
-                        "rates": rows})  # fmt: skip
-        said(entries[-1])
-    return entries
+        entry = {"what": "words", "graph": "wiki", "passes": passes, "output": output}
+        said(entry | {"rates": rows})
+        yield entry | {"rates": rows}
 
 
 def asked(python: str, *arguments: str) -> dict:
@@ -225,7 +220,7 @@ def main() -> None:
         entries = walks(options.peers, options.threads)
     else:
         entries = words(options.peers, options.threads, options.passes)
-    for entry in entries:
+    for entry in entries:  # each as it comes: a run cut short keeps what it measured
         append(OUT, {"machine": start, **entry})
 
 

@@ -30,12 +30,13 @@ class Lines:
         return np.asarray(x.astype(np.float64) @ self.weight + self.bias)
 
 
-def one_vs_rest(x: NDArray[Any], truth: Flags, c: float = 1.0, tolerance: float = 1e-6) -> Lines:
+def one_vs_rest(x: NDArray[Any], truth: Flags, c: float = 1.0, tolerance: float = 1e-4) -> Lines:
     """The lines that minimise w'w / 2 + c sum log(1 + exp(-y (x'w + b))), b free, y = +-1.
 
     The problems are solved together by L-BFGS, each in coordinates in which its curvature is
     nearly round: with a share p of positives about c p (1 - p) X'X + 1. A label that no row has,
-    or all have, gets a score below, or above, all others. `tolerance`: the largest slope left.
+    or all have, gets a score below, or above, all others. `tolerance`: the largest slope left, and so about the distance left
+    in those coordinates.
 
     Args:
         x: [N, D].
