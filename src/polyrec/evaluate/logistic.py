@@ -35,8 +35,8 @@ def one_vs_rest(x: NDArray[Any], truth: Flags, c: float = 1.0, tolerance: float 
 
     The problems are solved together by L-BFGS, each in coordinates in which its curvature is
     nearly round: with a share p of positives about c p (1 - p) X'X + 1. A label that no row has,
-    or all have, gets a score below, or above, all others. `tolerance`: the largest slope left, and so about the distance left
-    in those coordinates.
+    or all have, gets a score below, or above, all others. `tolerance`: the largest slope left,
+    and so about the distance left in those coordinates.
 
     Args:
         x: [N, D].
