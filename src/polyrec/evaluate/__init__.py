@@ -2,6 +2,7 @@
 
 from polyrec.evaluate.judge import Wanted, judge, sampled
 from polyrec.evaluate.labels import LabelReport, LabelSetting, Threshold, labels, threshold_from
+from polyrec.evaluate.logistic import Lines, one_vs_rest
 from polyrec.evaluate.ranking import Asked, Placing, Setting, ranking
 from polyrec.evaluate.report import (
     Evidence,
@@ -13,23 +14,29 @@ from polyrec.evaluate.report import (
     table,
 )
 from polyrec.evaluate.store import load, rejudge, save
+from polyrec.evaluate.vectors import NodeScore, Spread, classify
 
 __all__ = [
     "Asked",
     "Evidence",
     "LabelReport",
     "LabelSetting",
+    "Lines",
     "Lists",
+    "NodeScore",
     "Placing",
     "Report",
     "Setting",
     "SliceValue",
+    "Spread",
     "Threshold",
     "Value",
     "Wanted",
+    "classify",
     "judge",
     "labels",
     "load",
+    "one_vs_rest",
     "ranking",
     "rejudge",
     "sampled",
