@@ -2,6 +2,8 @@
 
 from polyrec.evaluate.judge import Wanted, judge, sampled
 from polyrec.evaluate.labels import LabelReport, LabelSetting, Threshold, labels, threshold_from
+from polyrec.evaluate.logistic import Lines, one_vs_rest
+from polyrec.evaluate.nodes import NodeScore, Spread, classify
 from polyrec.evaluate.ranking import Asked, Placing, Setting, ranking
 from polyrec.evaluate.report import (
     Evidence,
@@ -19,17 +21,22 @@ __all__ = [
     "Evidence",
     "LabelReport",
     "LabelSetting",
+    "Lines",
     "Lists",
+    "NodeScore",
     "Placing",
     "Report",
     "Setting",
     "SliceValue",
+    "Spread",
     "Threshold",
     "Value",
     "Wanted",
+    "classify",
     "judge",
     "labels",
     "load",
+    "one_vs_rest",
     "ranking",
     "rejudge",
     "sampled",

@@ -5,20 +5,10 @@ from polyrec.graph.change import Flat, before, extended, flat, is_symmetric, str
 from polyrec.graph.csr import Graph, Key, Relation
 from polyrec.graph.edges import Edges, relation_of
 from polyrec.graph.interactions import Interactions
+from polyrec.graph.walks import DeepWalks, MetapathWalks, Node2VecWalks, Walks, isolated, offsets
 
 __all__ = [
-    "BuildReport",
-    "Edges",
-    "Flat",
-    "Graph",
-    "Interactions",
-    "Key",
-    "Relation",
-    "before",
-    "extended",
-    "flat",
-    "is_symmetric",
-    "relation_of",
-    "strongest",
-    "symmetric",
-]
+    "BuildReport", "DeepWalks", "Edges", "Flat", "Graph", "Interactions", "Key", "MetapathWalks",
+    "Node2VecWalks", "Relation", "Walks", "before", "extended", "flat", "is_symmetric", "isolated",
+    "offsets", "relation_of", "strongest", "symmetric",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Compiled training of word vectors: who stands beside whom, against whom, and one step of it."""

@@ -1,0 +1,298 @@
+"""One pass over a corpus: steps of word vectors, in shards that meet after each round.
+
+Each context predicts the word it stands beside. The contexts of one word share its negatives, and
+meet them one after the other, as plain gradient descent would; only the vectors of the contexts
+themselves move once a word. Sharing changes the variance of the gradient, not its expectation.
+
+Rounds: a fixed number of shards (not threads) each read their part of a round on a copy of their
+own of both tables; then every row moves by the sum of what the shards changed, in their order. So
+the bytes do not depend on the number of threads, and with one shard this is plain sequential
+descent. `loose` lets the shards write into the same tables instead: faster by the copies, and no
+two runs are equal.
+
+Letters: V words, d width, S shards, R rounds.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from polyrec.kernels.graphs.rng import purpose, stream_key
+from polyrec.kernels.words.contexts import PARTNERS, SKIPGRAM, SUM, Corpus, Rules, beside, kept
+from polyrec.kernels.words.targets import WHOLE, Targets, asked
+
+Floats = NDArray[np.floating]
+I64 = NDArray[np.int64]
+I32 = NDArray[np.int32]
+CENTERS = purpose("centers")
+FAR = 30.0  # beyond it the sigmoid of a float32 is 0 or 1
+LOG2_E, LN2_HIGH, LN2_LOW = 1.4426950408889634, 0.693145751953125, 1.42860682030941723e-6
+POWERS_FROM = 64  # POWERS[i] is 2 ** (i - 64)
+POWERS = np.ldexp(np.float32(1), np.arange(-64, 65)).astype(np.float32)
+
+
+class Tables(NamedTuple):
+    """Input and output vectors, and how often each row moved since the shards last met."""
+
+    u: Floats  # [V, d], or [S, V, d]
+    v: Floats
+    moves_u: I32  # [V], or [S, V]
+    moves_v: I32
+
+
+def train_exact(
+    tables: Tables, corpus: Corpus, targets: Targets, rules: Rules, bounds: I64
+) -> None:
+    """One epoch in rounds, in place; `bounds` [R, S + 1] names the sentences of each shard."""
+    shards = bounds.shape[1] - 1
+    if shards == 1:
+        _alone(tables, corpus, targets, rules, bounds)
+        return
+    copies = Tables(
+        np.repeat(tables.u[None], shards, 0),
+        np.repeat(tables.v[None], shards, 0),
+        np.zeros((shards, len(tables.u)), np.int32),
+        np.zeros((shards, len(tables.v)), np.int32),
+    )
+    _rounds(tables, copies, corpus, targets, rules, bounds)
+
+
+@njit(cache=True, parallel=True)
+def train_loose(tables, corpus, targets, rules, bounds):  # type: ignore[no-untyped-def]
+    """One epoch without locks: every shard writes into the same tables."""
+    for turn in range(len(bounds)):
+        for shard in prange(bounds.shape[1] - 1):
+            _run(tables, corpus, targets, rules, bounds[turn, shard], bounds[turn, shard + 1])
+
+
+def parts(start: I64, shards: int, tokens: int) -> I64:
+    """[R, S + 1]: sentences of each shard in each round, about `tokens` words each."""
+    total = int(start[-1])
+    rounds = max(1, -(-total // (shards * tokens)))
+    cuts = np.linspace(0, total, rounds * shards + 1)
+    edges = np.searchsorted(start, cuts).astype(np.int64)
+    edges[0], edges[-1] = 0, len(start) - 1
+    rows = np.arange(rounds)[:, None] * shards + np.arange(shards + 1)
+    return np.ascontiguousarray(edges[rows])
+
+
+@njit(cache=True)
+def _alone(tables, corpus, targets, rules, bounds):  # type: ignore[no-untyped-def]
+    for turn in range(len(bounds)):
+        _run(tables, corpus, targets, rules, bounds[turn, 0], bounds[turn, 1])
+
+
+@njit(cache=True, parallel=True)
+def _rounds(shared, copies, corpus, targets, rules, bounds):  # type: ignore[no-untyped-def]
+    for turn in range(len(bounds)):
+        for shard in prange(bounds.shape[1] - 1):
+            own = Tables(
+                copies.u[shard], copies.v[shard], copies.moves_u[shard], copies.moves_v[shard]
+            )
+            _run(own, corpus, targets, rules, bounds[turn, shard], bounds[turn, shard + 1])
+        _meet(shared.u, copies.u, copies.moves_u, rules.cap)
+        _meet(shared.v, copies.v, copies.moves_v, rules.cap)
+
+
+@njit(cache=True, parallel=True)
+def _meet(table: Floats, copies: Floats, moves: I32, cap: float) -> None:
+    """Every row moves by the sum of what the shards changed; all copies are equal again.
+
+    Shards that each brought a much moved row near where it wants to be would together carry it
+    past: beyond `cap` moves the sum is scaled down, at most to the mean.
+    """
+    for row in prange(len(table)):
+        count, shards = 0, 0
+        for shard in range(len(copies)):
+            count += moves[shard, row]
+            shards += moves[shard, row] > 0
+        if count == 0:
+            continue
+        part = table.dtype.type(max(1.0 / shards, min(1.0, cap / count)))
+        total = np.zeros_like(table[row])
+        for shard in range(len(copies)):
+            if moves[shard, row]:
+                for d in range(len(total)):
+                    total[d] += copies[shard, row, d] - table[row, d]
+                moves[shard, row] = 0
+        for d in range(len(total)):
+            table[row, d] += part * total[d]
+        for shard in range(len(copies)):
+            copies[shard, row] = table[row]
+
+
+@njit(cache=True)
+def _run(tables, corpus, targets, rules, first, stop):  # type: ignore[no-untyped-def]
+    longest = 0
+    for sentence in range(first, stop):
+        longest = max(longest, corpus.start[sentence + 1] - corpus.start[sentence])
+    tokens = np.empty(longest, np.int32)
+    desk = _desk(tables, targets, rules)
+    every = rules.epochs * corpus.start[-1]
+    for sentence in range(first, stop):
+        begin = corpus.start[sentence]
+        done = (rules.epoch * corpus.start[-1] + begin) / every
+        lr = rules.lr + (rules.last_lr - rules.lr) * done
+        words = tokens[: kept(corpus, rules, sentence, tokens)]
+        for place in range(len(words)):
+            key = stream_key(rules.seed, CENTERS, rules.epoch, begin + place)
+            near, weight = beside(words, place, rules, key, desk.near)
+            if near > 0:
+                count = asked(targets, words[place], key, desk.rows, desk.labels)
+                _step(tables, desk, targets.negatives, rules, (near, count, lr * weight))
+
+
+class Desk(NamedTuple):
+    """Scratch of one shard."""
+
+    near: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    labels: NDArray[np.float32]
+    gain: Floats
+    x: Floats  # [contexts, d]: the inputs of this word
+    move: Floats  # [contexts, d]: what they are to be moved by
+
+
+@njit(cache=True)
+def _desk(tables, targets, rules):  # type: ignore[no-untyped-def]
+    most = max(2 * rules.window, 32, PARTNERS)
+    asked_for = max(1 + targets.negatives, 1)
+    for center in range(len(targets.path) - 1):
+        asked_for = max(asked_for, targets.path[center + 1] - targets.path[center])
+    return Desk(
+        np.empty(most, np.int32),
+        np.empty(asked_for, np.int32),
+        np.empty(asked_for, np.float32),
+        np.empty(asked_for, tables.u.dtype),
+        np.empty((most, tables.u.shape[1]), tables.u.dtype),
+        np.empty((most, tables.u.shape[1]), tables.u.dtype),
+    )
+
+
+@njit(cache=True)
+def _step(tables, desk, negatives, rules, counts):  # type: ignore[no-untyped-def]
+    """Moves one word's outputs and the inputs of its contexts."""
+    near, count, lr = counts
+    inputs = _gather(tables.u, desk, rules.architecture, near)
+    if negatives == WHOLE:
+        _softmax(tables.v, desk, inputs, desk.rows[0], lr)
+        tables.moves_v[:] += np.int32(1)
+    else:
+        for at in range(count):
+            tables.moves_v[desk.rows[at]] += np.int32(1)
+        _logistic(tables.v, desk, inputs, count, lr, rules.table)
+    share = 1.0
+    if rules.architecture != SKIPGRAM and (rules.architecture == SUM) == (rules.table == 1):
+        share = 1.0 / near  # the mean's true gradient; gensim divides the sum's instead
+    _scatter(tables, desk, near, 0 if rules.architecture == SKIPGRAM else 1, share)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _gather(u, desk, architecture, near):  # type: ignore[no-untyped-def]
+    """The inputs of a word: each context, or their mean or sum. Returns how many."""
+    x, move, ids = desk.x, desk.move, desk.near
+    if architecture == SKIPGRAM:
+        for context in range(near):
+            row = ids[context]
+            for d in range(u.shape[1]):
+                x[context, d] = u[row, d]
+                move[context, d] = 0
+        return near
+    share = u.dtype.type(1.0 if architecture == SUM else 1.0 / near)
+    for d in range(u.shape[1]):
+        x[0, d] = 0
+        move[0, d] = 0
+    for context in range(near):
+        row = ids[context]
+        for d in range(u.shape[1]):
+            x[0, d] += share * u[row, d]
+    return 1
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _scatter(tables, desk, near, single, share):  # type: ignore[no-untyped-def]
+    """Moves the contexts: each by its own gradient, or all by the `single` one."""
+    u, moves, move, ids = tables.u, tables.moves_u, desk.move, desk.near
+    part = u.dtype.type(share)
+    for context in range(near):
+        row, place = ids[context], 0 if single else context
+        moves[row] += np.int32(1)
+        for d in range(u.shape[1]):
+            u[row, d] += part * move[place, d]
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _logistic(v, desk, inputs, count, lr, table):  # type: ignore[no-untyped-def]
+    """Every input in turn against all rows asked for: log sigma of each label's side."""
+    x, move, rows, gain = desk.x, desk.move, desk.rows, desk.gain
+    for context in range(inputs):
+        for at in range(count):
+            row, dot = rows[at], v.dtype.type(0)
+            for d in range(x.shape[1]):
+                dot += x[context, d] * v[row, d]
+            gain[at] = dot
+        if table == 1:
+            _slopes_of_table(desk, count, lr)
+        else:
+            _slopes(desk, count, lr)
+        for at in range(count):
+            row, step = rows[at], gain[at]
+            for d in range(x.shape[1]):
+                move[context, d] += step * v[row, d]
+            for d in range(x.shape[1]):
+                v[row, d] += step * x[context, d]
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _slopes(desk, count, lr):  # type: ignore[no-untyped-def]
+    """lr x (label - sigmoid) in place of each dot, exact to the last bits of a float32.
+
+    exp by whole powers of two and a polynomial between them, so that all are computed at once.
+    """
+    gain, labels = desk.gain, desk.labels
+    kind = gain.dtype.type
+    one, far, rate = kind(1), kind(FAR), kind(lr)
+    for at in range(count):
+        x = min(max(-gain[at], -far), far)
+        whole = np.floor(x * kind(LOG2_E) + kind(0.5))
+        r = x - whole * kind(LN2_HIGH) - whole * kind(LN2_LOW)
+        p = kind(1 / 24) + r * (kind(1 / 120) + r * kind(1 / 720))
+        p = one + r * (one + r * (kind(1 / 2) + r * (kind(1 / 6) + r * p)))
+        power = p * kind(POWERS[np.int32(whole) + np.int32(POWERS_FROM)])
+        gain[at] = rate * (kind(labels[at]) - one / (one + power))
+
+
+@njit(cache=True, error_model="numpy")
+def _slopes_of_table(desk, count, lr):  # type: ignore[no-untyped-def]
+    """The same as gensim has it: a table of 1,000 places, and nothing beyond 6."""
+    gain, labels = desk.gain, desk.labels
+    for at in range(count):
+        x = gain[at]
+        if x >= 6 or x <= -6:
+            gain[at] = 0
+        else:
+            at_table = (np.floor((x + 6) * (1000 / 6 / 2)) / 1000 * 2 - 1) * 6
+            gain[at] = lr * (labels[at] - 1 / (1 + np.exp(-at_table)))
+
+
+@njit(cache=True, error_model="numpy")
+def _softmax(v, desk, inputs, center, lr):  # type: ignore[no-untyped-def]
+    """Every word against every input: the loss that the others approximate."""
+    for context in range(inputs):
+        x = desk.x[context]
+        logits = np.zeros(len(v), v.dtype)
+        for row in range(len(v)):
+            for d in range(len(x)):
+                logits[row] += v[row, d] * x[d]
+        part = np.exp(logits - logits.max())
+        part /= part.sum()
+        for row in range(len(v)):
+            gain = lr * ((row == center) - part[row])
+            for d in range(len(x)):
+                old = v[row, d]
+                desk.move[context, d] += gain * old
+                v[row, d] = old + gain * x[d]

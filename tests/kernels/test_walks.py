@@ -1,0 +1,114 @@
+"""Steps of walks follow the exact distribution, and no thread shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+from scipy.stats import chi2
+
+from polyrec.kernels.graphs.walks import FIRST, SECOND, STRONG, Bias, Rows, alias_row, rows_of, walk
+
+N = 10
+
+
+def weights(directed: bool) -> np.ndarray:
+    """[N, N], weights of a random graph; directed, the last node has no way out."""
+    rng = np.random.default_rng(8)
+    found = (rng.random((N, N)) < 0.45) * rng.random((N, N)).astype(np.float32)
+    np.fill_diagonal(found, 0)
+    if directed:
+        found[-1] = 0
+        return found
+    return np.maximum(found, found.T)
+
+
+def rows(matrix: np.ndarray, weighted: bool) -> Rows:
+    sparse = csr_matrix(matrix)
+    indptr, indices = sparse.indptr.astype(np.int64), sparse.indices.astype(np.int32)
+    return rows_of(indptr, indices, sparse.data.astype(np.float32) if weighted else None)
+
+
+def exact(matrix: np.ndarray, bias: Bias, before: int, node: int) -> np.ndarray:
+    """[N]: chances of the next node, by the definitions."""
+    present = matrix > 0
+    mean = matrix.sum(1) / np.maximum(present.sum(1), 1)
+    factor = np.where(present[before], 1.0, bias.away)
+    if bias.order == STRONG:
+        weak = matrix[before] < mean
+        part = bias.away + (1 - bias.away) * matrix[before] / np.maximum(mean, 1e-9)
+        loose = np.where(matrix[node] < mean[node], min(1, bias.away), part)
+        factor = np.where(weak | ~present[before], loose, 1.0)
+    if bias.order == FIRST:
+        factor = np.ones(N)
+    else:
+        factor[before] = bias.back
+    chance = matrix[node] * factor
+    return chance / chance.sum()
+
+
+BIASES = [
+    Bias(1.0, 1.0, FIRST),
+    Bias(4.0, 0.5, SECOND),
+    Bias(0.25, 2.0, SECOND),
+    Bias(4.0, 4.0, SECOND),
+    Bias(4.0, 0.5, STRONG),
+    Bias(1.0, 3.0, STRONG),
+]
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("directed", [False, True], ids=["undirected", "directed"])
+@pytest.mark.parametrize("bias", BIASES, ids=str)
+def test_a_third_node_follows_the_exact_distribution(
+    bias: Bias, directed: bool, weighted: bool
+) -> None:
+    matrix = weights(directed)
+    starts = np.arange(20_000, dtype=np.int32) % N
+    values, start = walk(rows(matrix, weighted), starts, 12, bias, seed=3)
+    lengths = np.diff(start)
+    at = np.arange(len(values))
+    first = at[at + 2 < np.repeat(start[1:], lengths)]
+    triples = np.stack([values[first], values[first + 1], values[first + 2]])
+    counted = np.bincount(np.ravel_multi_index(triples, (N, N, N)), minlength=N**3)
+    used = matrix if weighted else (matrix > 0).astype(float)
+    chi, free = 0.0, 0
+    for pair, counts in enumerate(counted.reshape(N * N, N)):
+        if counts.sum() < 100:
+            continue
+        expected = exact(used, bias, *divmod(pair, N)) * counts.sum()
+        assert not counts[expected == 0].any()
+        seen = expected > 0
+        chi += float(((counts - expected)[seen] ** 2 / expected[seen]).sum())
+        free += int(seen.sum()) - 1
+    assert free > 50
+    assert chi2.sf(chi, free) > 1e-4
+
+
+@given(st.lists(st.floats(0, 100, width=32), min_size=1, max_size=30).filter(lambda w: sum(w) > 1))
+def test_an_alias_table_holds_the_weights(given_weights: list[float]) -> None:
+    weight = np.array(given_weights, np.float32)
+    chance, alias = np.empty(len(weight), np.float32), np.empty(len(weight), np.int32)
+    alias_row(weight, float(weight.astype(np.float64).sum()), chance, alias)
+    held = chance.astype(np.float64)
+    np.add.at(held, alias, 1 - chance.astype(np.float64))
+    assert held / len(weight) == pytest.approx(weight / weight.astype(np.float64).sum(), abs=1e-5)
+    assert not held[weight == 0].any()
+
+
+def test_a_sink_ends_the_walk() -> None:
+    graph = rows_of(np.array([0, 1, 2, 2]), np.array([1, 2], np.int32), None)
+    values, start = walk(graph, np.array([0, 1, 2], np.int32), 9, Bias(2.0, 2.0, SECOND), 0)
+    assert values.tolist() == [0, 1, 2, 1, 2, 2]
+    assert start.tolist() == [0, 3, 5, 6]
+
+
+def test_a_part_of_the_walks_is_that_part_of_all_of_them() -> None:
+    graph, starts = rows(weights(False), True), np.arange(40, dtype=np.int32) % N
+    values, _ = walk(graph, starts, 8, Bias(0.5, 2.0, SECOND), seed=5)
+    late, _ = walk(graph, starts[25:], 8, Bias(0.5, 2.0, SECOND), seed=5, first=25)
+    assert np.array_equal(values[25 * 8 :], late)
+    other, _ = walk(graph, starts, 8, Bias(0.5, 2.0, SECOND), seed=6)
+    assert not np.array_equal(values, other)
