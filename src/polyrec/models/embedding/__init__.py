@@ -1,7 +1,19 @@
 """Embeddings: words, items in sets, nodes on walks; files that other tools read."""
 
 from polyrec.models.embedding.asking import ItemVectors, mean_of
+from polyrec.models.embedding.cold import (
+    CategoryMean,
+    Computed,
+    KnnMean,
+    Placed,
+    SideMean,
+    Strategy,
+    Warm,
+    cold_start,
+    extended,
+)
 from polyrec.models.embedding.eges import EGES, Sides, bge, ges, sides_of
+from polyrec.models.embedding.fitted import Clusters, Tree, side_features
 from polyrec.models.embedding.nodes import (
     Edges,
     NodeVectors,
@@ -19,15 +31,26 @@ from polyrec.models.embedding.words import Word2Vec
 __all__ = [
     "EGES",
     "ITEM2VEC",
+    "CategoryMean",
+    "Clusters",
+    "Computed",
     "Edges",
     "Item2Vec",
     "ItemVectors",
+    "KnnMean",
     "NodeVectors",
+    "Placed",
+    "SideMean",
     "Sides",
+    "Strategy",
     "Training",
+    "Tree",
+    "Warm",
     "Word2Vec",
     "bge",
+    "cold_start",
     "deepwalk",
+    "extended",
     "formed",
     "ges",
     "keep_chance",
@@ -39,5 +62,6 @@ __all__ = [
     "node2vec",
     "save_text",
     "sets",
+    "side_features",
     "sides_of",
 ]
