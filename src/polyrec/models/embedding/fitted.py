@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 from typing import Literal
 
@@ -121,13 +122,9 @@ def _numbers(column: object, ids: Tensor) -> Tensor:
 
 def _sklearn(part: Literal["cluster", "tree"]) -> ModuleType:
     try:
-        if part == "cluster":
-            from sklearn import cluster as found
-        else:
-            from sklearn import tree as found
+        return import_module(f"sklearn.{part}")
     except ImportError:
         raise ValueError(
             f"cold start by {part} needs scikit-learn: pip install 'polyrec[sklearn]', or use "
             "category_mean"
         ) from None
-    return found
