@@ -4,8 +4,9 @@ All events of a tenth of the items are hidden (one of each ten neighbours in pop
 last fifth of each log. EGES learns the rest; each strategy gives the hidden items a vector, and all
 items compete for the people who held the hidden ones. Recall@k of hidden items (cold), of the
 others in the last fifth (warm), and of both (overall), each against popularity over the same
-people. Popularity can list no hidden item, so a second floor stands beside it: "same", where
-all hidden items have the mean of all warm ones, and chance orders them. Writes results/cold_embeddings.json; POLYREC_DATA names the folder of data.
+people. Popularity can list no hidden item, so a second floor stands beside it: "same", where all
+hidden items have the mean of all warm ones, and chance orders them. Writes
+results/cold_embeddings.json; POLYREC_DATA names the folder of data.
 """
 
 from __future__ import annotations
