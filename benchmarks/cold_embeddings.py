@@ -5,8 +5,11 @@ last fifth of each log. EGES learns the rest; each strategy gives the hidden ite
 items compete for the people who held the hidden ones. Recall@k of hidden items (cold), of the
 others in the last fifth (warm), and of both (overall), each against popularity over the same
 people. Popularity can list no hidden item, so a second floor stands beside it: "same", where all
-hidden items have the mean of all warm ones, and chance orders them. Writes
-results/cold_embeddings.json; POLYREC_DATA names the folder of data.
+hidden items have the mean of all warm ones, and chance orders them: a mean lies near every query,
+so it brings hidden items into lists whatever it knows. What a strategy knows shows where the hidden
+items compete among themselves (among: recall@10 of the hidden); there "same" is chance. Popularity
+takes no part in that: ids are numbered by frequency, so its ties would tell what was hidden.
+Writes results/cold_embeddings.json; POLYREC_DATA names the folder of data.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from polyrec import models
 from polyrec.data import Facts, readers
@@ -35,13 +39,32 @@ from polyrec.models.embedding.eges import EGES_TRAINING
 from polyrec.recipes.parts import STRATEGIES, Ground, strategy, warm_of
 from polyrec.recommend import Fallback, Retrieve, Score
 from polyrec.trust import compare
-from polyrec.types import Progress, Recommender
+from polyrec.types import Progress, Ragged, Recommender, Requests, TopK
 from scale import append, machine
 
 HERE = Path(__file__).resolve().parent
 COLUMNS = {"ml-100k": ("class", "release_year")}
 CATEGORY = {"ml-100k": ("class",)}
 PARTS = ("cold", "warm", "overall")
+FEW = 10  # places of a list of hidden items alone
+
+
+@dataclass(frozen=True)
+class Among:
+    """A recommender that lists some items only."""
+
+    inner: Recommender
+    ids: Tensor
+
+    def recommend(
+        self, requests: Requests, k: int, exclude: Ragged | None = None, among: Tensor | None = None
+    ) -> TopK:
+        """The best of those items."""
+        return self.inner.recommend(requests, k, exclude, self.ids)
+
+    def score(self, requests: Requests, ids: Tensor) -> Tensor:
+        """As the inner recommender."""
+        return self.inner.score(requests, ids)
 
 
 @dataclass(frozen=True)
@@ -91,12 +114,15 @@ def placed(bench: Bench, name: str, seed: int) -> Recommender:
 
 
 def judged(bench: Bench, rec: Recommender, k: int) -> dict[str, Report]:
-    """Recall of cold, warm and both."""
+    """Recall of cold, warm and both among all items, and of cold among cold."""
     setting = Setting(exclude="history", counts=bench.facts.counts, slices=())
-    return {
+    found = {
         name: ranking(rec, getattr(bench.part, name), ["recall"], [k], setting=setting)
         for name in PARTS
     }
+    alone = Among(rec, bench.part.hidden)
+    found["among"] = ranking(alone, bench.part.cold, ["recall"], [FEW], setting=setting)
+    return found
 
 
 def main() -> None:
@@ -116,24 +142,26 @@ def main() -> None:
     popular = models.MostPopular(bench.facts.items)
     popular.solve(bench.part.train)
     floor = judged(bench, Fallback(Score(popular), bench.facts.counts), given.k)
-    metric, figures = f"recall@{given.k}", {}
-    for name in ("popular", "none", "same", *STRATEGIES):
-        if name == "popular":
-            found = floor
-        elif name == "none":
-            rec = Retrieve(bench.model, bench.facts.items, bench.facts.counts)
-            found = judged(bench, rec, given.k)
-        else:
-            found = judged(bench, placed(bench, name, given.seed), given.k)
+    own = Retrieve(bench.model, bench.facts.items, bench.facts.counts)
+    floors = {"popular": floor, "same": judged(bench, placed(bench, "same", given.seed), given.k)}
+    del floor["among"]
+    asked = {**floors, "none": judged(bench, own, given.k)}
+    figures: dict[str, list[float]] = {}
+    for name in (*asked, *STRATEGIES):
+        found = asked.get(name) or judged(bench, placed(bench, name, given.seed), given.k)
         for part, report in found.items():
+            metric = f"recall@{FEW if part == 'among' else given.k}"
             value = report.values[metric]
             figures[f"{name} {part}"] = [value.value, value.low, value.high]
             line = f"{name:<14} {part:<8} {value.value:.4f} [{value.low:.4f}, {value.high:.4f}]"
-            if name != "popular":
-                versus = compare([report], [floor[part]], metric)
-                figures[f"{name} {part} - popular"] = [versus.difference, versus.low, versus.high]
-                line += f"  {versus.difference:+.4f} [{versus.low:+.4f}, {versus.high:+.4f}]"
-            print(line)
+            for other, against in floors.items():
+                if name in floors or part not in against:
+                    continue
+                versus = compare([report], [against[part]], metric)
+                figures[f"{name} {part} - {other}"] = [versus.difference, versus.low, versus.high]
+                line += f"  - {other} {versus.difference:+.4f}"
+                line += f" [{versus.low:+.4f}, {versus.high:+.4f}]"
+            print(line, flush=True)
     settings = {key: str(value) for key, value in vars(given).items() if key != "out"}
     append(given.out, {**machine(), **settings, "hidden": len(bench.part.hidden), **figures})
 
