@@ -23,7 +23,8 @@ from polyrec.recipes.plan import Plan
 from polyrec.train import Solve
 from polyrec.types import Progress, Recommender
 
-WALKS = {"window": 10, "subsample": 0.0, "epochs": 1}
+WALKS = {"window": 10, "subsample": 0.0, "epochs": 1, "lr": 0.025}
+ORDERED = {"reading": "shrinking", "subsample": 0.0, "lr": 0.025}
 DEEPWALK = {"model": "deepwalk", **WALKS, "walks": 80, "walk_length": 40}
 NODE2VEC = {"model": "node2vec", **WALKS, "walks": 10, "walk_length": 80}
 # of the paper's 1,000 walks of 100 nodes a hundredth, for logs of 10^5 events
@@ -37,8 +38,8 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "item2vec_concat": {"form": "concat"},
     "item2vec_sessions": {"rows": "session"},
     # The same log read in order: is it the set or the sequence that helps?
-    "word2vec": {"reading": "shrinking", "subsample": 0.0},
-    "word2vec_sessions": {"reading": "shrinking", "subsample": 0.0, "rows": "session"},
+    "word2vec": ORDERED,
+    "word2vec_sessions": {**ORDERED, "rows": "session"},
     "deepwalk": {**DEEPWALK, "output": "tree"},  # as published
     "deepwalk_negatives": DEEPWALK,
     "deepwalk_bipartite": {**DEEPWALK, "graph": "bipartite", "walks": 10},

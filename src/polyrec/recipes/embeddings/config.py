@@ -72,7 +72,11 @@ class Config:
     )
     min_count: int = setting(1, "word2vec has 5: an item left out is cold", least=1)
     epochs: int = setting(5, "word2vec; 1 on walks, which repeat every node", least=1)
-    lr: float = setting(0.025, "word2vec, down to 0.0001", least=0.0001)
+    lr: float = setting(
+        0.25,
+        "pairs of a set weigh 1 / its size: word2vec's .025, for all else, hardly moves them",
+        least=0.0001,
+    )
     updates: Updates = setting("rounds", "repeatable whatever the threads; loose: faster, not so")
     # what is known of items
     sides: str = setting("all", "eges: columns of the items' table, comma-separated; all; none")
@@ -82,7 +86,11 @@ class Config:
     )
     # how it answers
     form: Form = setting("input", "the item's vector: u; add: u + v; concat: [u; v]")
-    length: int = setting(0, "the last events whose mean asks; 0: all", least=0)
+    length: int = setting(
+        5,
+        "the last events whose mean asks; 0: all, and of hundreds the mean is everybody's",
+        least=0,
+    )
     select_by: str = setting("recall@20", "what is said while solving; nothing is selected")
     k: int = setting(20, "the list that is measured and served", least=1)
     exclude: Literal["none", "history"] = setting("history", "seen items are not answers")
