@@ -14,6 +14,7 @@ from polyrec.recipes import RECIPES, Factor, compose, reasons, recipe, study
 # Settings that make a variant small enough for a test; what the variant is about stays.
 SMALL = {
     "comirec": (*TINY, "max_steps=1", "eval_every=1", "k=20", "select_by=recall@20"),
+    "embeddings": ("world=retail_tiny", "dim=8", "epochs=1", "k=20"),
     "sequence": ("world=retail_tiny", "dim=8", "batch=512", "epochs=1", "k=20"),
     "graphs": ("world=retail_tiny", "dim=8", "batch=512", "epochs=1", "k=20"),
 }

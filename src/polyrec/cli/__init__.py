@@ -19,6 +19,7 @@ import typer
 from polyrec.cli import ablate, demo, judge, run, show
 from polyrec.cli import data as data_verbs
 from polyrec.cli.graphs.figures import graph
+from polyrec.cli.graphs.similar import similar
 
 app = typer.Typer(
     help="From an event log to a recommender that you can believe and serve.",
@@ -38,6 +39,7 @@ app.command("judge")(judge.judge)
 app.command("compare")(judge.compare)
 app.command("ablate")(ablate.ablate)
 app.command("recommend")(judge.recommend)
+app.command("similar")(similar)
 app.add_typer(show.metrics, name="metrics", help="What a metric means.")
 
 # typer carries its own copy of click; the error that all usage errors share is named by no

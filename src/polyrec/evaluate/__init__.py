@@ -1,5 +1,6 @@
 """Asks, judges, keeps: from a recommender and questions to numbers that can be believed."""
 
+from polyrec.evaluate.cold import ColdItems, hidden_items, hide
 from polyrec.evaluate.judge import Wanted, judge, sampled
 from polyrec.evaluate.labels import LabelReport, LabelSetting, Threshold, labels, threshold_from
 from polyrec.evaluate.logistic import Lines, one_vs_rest
@@ -18,6 +19,7 @@ from polyrec.evaluate.vectors import NodeScore, Spread, classify
 
 __all__ = [
     "Asked",
+    "ColdItems",
     "Evidence",
     "LabelReport",
     "LabelSetting",
@@ -33,6 +35,8 @@ __all__ = [
     "Value",
     "Wanted",
     "classify",
+    "hidden_items",
+    "hide",
     "judge",
     "labels",
     "load",

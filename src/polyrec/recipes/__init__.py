@@ -23,6 +23,7 @@ __all__ = [
 
 RECIPES: Mapping[str, str] = {
     "comirec": "multi-interest retrieval: ComiRec, MIND, REMI and their baselines",
+    "embeddings": "item vectors from who stands beside whom: item2vec, walks on graphs, EGES",
     "graphs": "who likes what, from the graph of people and items: GF-CF to LightGCN",
     "sequence": "the next item from the last ones: SASRec and its successors, every loss",
 }

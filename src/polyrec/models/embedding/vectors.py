@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from polyrec.models.embedding.asking import mean_of
 from polyrec.models.embedding.training import Training
 from polyrec.models.embedding.words import Word2Vec
 from polyrec.nn import Cosine, known
@@ -66,13 +67,7 @@ class Item2Vec(nn.Module):
         history = known(requests)
         if self.length is not None:
             history = history.last(self.length)
-        warm = ~self.words.cold[history.values]
-        values = history.values[warm]
-        start = F.pad(warm.cumsum(0), (1, 0))[history.start]
-        total = torch.zeros(len(history), self.items(values[:0]).shape[-1])
-        row = torch.repeat_interleave(torch.arange(len(history)), start.diff())
-        total.index_add_(0, row, self.items(values))
-        return (total / start.diff().clamp(min=1)[:, None])[:, None]
+        return mean_of(history, ~self.words.cold, self.items)[:, None]
 
     def forward(self, requests: Requests, ids: Tensor) -> Encoded:
         """Both sides at once."""

@@ -1,5 +1,6 @@
 """From a setting's name to the part it names: what recipes of retrieval share."""
 
+from polyrec.recipes.parts.cold import STRATEGIES, Ground, strategy, warm_of
 from polyrec.recipes.parts.judge import (
     CHOOSING,
     METRICS,
@@ -16,9 +17,11 @@ from polyrec.recipes.parts.log import LogSettings, SourceSettings, filters, log,
 __all__ = [
     "CHOOSING",
     "METRICS",
+    "STRATEGIES",
     "SYSTEM",
     "ClosedForm",
     "Cuts",
+    "Ground",
     "Judge",
     "Later",
     "LogSettings",
@@ -33,5 +36,7 @@ __all__ = [
     "shop",
     "similarity",
     "split",
+    "strategy",
     "stream",
+    "warm_of",
 ]

@@ -1,0 +1,1 @@
+"""Asking runs about the vectors of their items."""

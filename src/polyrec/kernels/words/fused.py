@@ -1,0 +1,147 @@
+"""Word vectors made of several rows: an item's own and those of what is known of it.
+
+As one shard of `training`, but the input of a context is fused from its rows: softmax weights of
+its own (EGES), their mean (GES), their sum, or side by side. With one row a word all are plain
+word2vec, byte for byte. One thread reads the corpus in order, so the bytes depend on nothing else.
+
+Letters: V words, J rows a word at most, S rows of the table, d their width, D that of an input.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from polyrec.kernels.graphs.rng import purpose, stream_key, unit_float
+from polyrec.kernels.words.contexts import Corpus, Rules, beside, kept
+from polyrec.kernels.words.targets import Targets, asked
+from polyrec.kernels.words.training import CENTERS, Tables, _desk, _logistic
+
+Floats = NDArray[np.floating]
+I32 = NDArray[np.int32]
+WEIGHTED, MEAN, SUM, CONCAT = 0, 1, 2, 3  # fusions
+OWN_ROWS = purpose("own rows")
+
+
+class Fused(NamedTuple):
+    """Rows that inputs are fused from, the logits of their weights, and the outputs."""
+
+    w: Floats  # [S, d]
+    a: Floats  # [V, J]
+    v: Floats  # [V, D]
+    rows: I32  # [V, J], rows of w; 0 = there is none, so row 0 is never read
+
+
+class Fusion(NamedTuple):
+    """How rows become an input."""
+
+    how: int  # WEIGHTED, MEAN, SUM or CONCAT
+    without_own: float  # the chance of a context to do without its first row, if it has others
+
+
+def train_fused(
+    tables: Fused, corpus: Corpus, targets: Targets, rules: Rules, fusion: Fusion
+) -> None:
+    """One epoch, in place."""
+    none = np.zeros(1, np.int32)
+    _run(tables, Tables(tables.v, tables.v, none, none), corpus, targets, rules, fusion)
+
+
+@njit(cache=True)
+def _run(tables, sizes, corpus, targets, rules, fusion):  # type: ignore[no-untyped-def]
+    longest = 0
+    for sentence in range(len(corpus.start) - 1):
+        longest = max(longest, corpus.start[sentence + 1] - corpus.start[sentence])
+    tokens = np.empty(longest, np.int32)
+    desk = _desk(sizes, targets, rules)
+    shares = np.empty((len(desk.near), tables.rows.shape[1]), tables.w.dtype)
+    every = rules.epochs * corpus.start[-1]
+    for sentence in range(len(corpus.start) - 1):
+        begin = corpus.start[sentence]
+        done = (rules.epoch * corpus.start[-1] + begin) / every
+        lr = rules.lr + (rules.last_lr - rules.lr) * done
+        words = tokens[: kept(corpus, rules, sentence, tokens)]
+        for place in range(len(words)):
+            key = stream_key(rules.seed, CENTERS, rules.epoch, begin + place)
+            near, weight = beside(words, place, rules, key, desk.near)
+            if near > 0:
+                count = asked(targets, words[place], key, desk.rows, desk.labels)
+                _gather(tables, desk, shares, near, fusion, key ^ OWN_ROWS)
+                _logistic(tables.v, desk, near, count, lr * weight, rules.table)
+                if fusion.how == WEIGHTED:
+                    _reweigh(tables, desk, shares, near)
+                _scatter(tables, desk, shares, near, fusion.how)
+
+
+@njit(cache=True)
+def _gather(tables, desk, shares, near, fusion, key):  # type: ignore[no-untyped-def]
+    """The input of each context, fused; the share of each of its rows is kept for the way back."""
+    w, x, width = tables.w, desk.x, tables.w.shape[1]
+    for context in range(near):
+        word = desk.near[context]
+        alone = fusion.without_own > 0 and unit_float(key, context) < fusion.without_own
+        _share(tables.a[word], tables.rows[word], shares[context], fusion.how, alone)
+        x[context, :] = 0
+        desk.move[context, :] = 0
+        for j in range(shares.shape[1]):
+            share, row = shares[context, j], tables.rows[word, j]
+            if share > 0:
+                at = j * width if fusion.how == CONCAT else 0
+                for d in range(width):
+                    x[context, at + d] += share * w[row, d]
+
+
+@njit(cache=True)
+def _share(a, rows, share, how, alone):  # type: ignore[no-untyped-def]
+    """What each row counts for; one that is not there counts for nothing, and so does its logit."""
+    kind = share.dtype.type
+    first = 0
+    if alone:
+        for j in range(1, len(rows)):
+            if rows[j] > 0:
+                first = 1
+    highest, total = kind(-np.inf), kind(0)
+    for j in range(first, len(rows)):
+        if rows[j] > 0:
+            highest = max(highest, a[j])
+    for j in range(len(rows)):
+        share[j] = 0
+        if j >= first and rows[j] > 0:
+            share[j] = np.exp(a[j] - highest) if how == WEIGHTED else kind(1)
+            total += share[j]
+    if how < SUM:  # shares of one
+        for j in range(len(rows)):
+            share[j] /= max(total, kind(1e-30))
+
+
+@njit(cache=True)
+def _reweigh(tables, desk, shares, near):  # type: ignore[no-untyped-def]
+    """Moves the logits by share x (row - input) . gradient, with rows as they were read."""
+    for context in range(near):
+        word = desk.near[context]
+        whole = tables.w.dtype.type(0)
+        for d in range(tables.w.shape[1]):
+            whole += desk.x[context, d] * desk.move[context, d]
+        for j in range(shares.shape[1]):
+            share, row, dot = shares[context, j], tables.rows[word, j], tables.w.dtype.type(0)
+            if 0 < share < 1:  # a single row has nothing to be weighed against
+                for d in range(tables.w.shape[1]):
+                    dot += tables.w[row, d] * desk.move[context, d]
+                tables.a[word, j] += share * (dot - whole)
+
+
+@njit(cache=True)
+def _scatter(tables, desk, shares, near, how):  # type: ignore[no-untyped-def]
+    """Moves every row that was read by its share of the input's gradient."""
+    w, width = tables.w, tables.w.shape[1]
+    for context in range(near):
+        word = desk.near[context]
+        for j in range(shares.shape[1]):
+            share, row = shares[context, j], tables.rows[word, j]
+            if share > 0:
+                at = j * width if how == CONCAT else 0
+                for d in range(width):
+                    w[row, d] += share * desk.move[context, at + d]
