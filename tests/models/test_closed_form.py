@@ -6,7 +6,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from polyrec.data.events import Events
-from polyrec.kernels.graphs.als import Side, sweep
+from polyrec.kernels.solving.als import Side, sweep
 from polyrec.models import EASE, IALS, SLIM, ItemKNN, MostPopular, RP3beta, popularity
 from polyrec.types import Ragged, Requests
 

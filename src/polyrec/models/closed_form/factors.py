@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from polyrec.data.events import Events
-from polyrec.kernels.graphs.als import Floats, Side, sweep
+from polyrec.kernels.solving.als import Floats, Side, sweep
 from polyrec.models.closed_form.parts import Matrix, binary, distinct, fits
 from polyrec.nn import known
 from polyrec.types import Requests, derived_seed

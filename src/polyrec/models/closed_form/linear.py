@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from polyrec.data.events import Events
-from polyrec.kernels.graphs.descent import Gram, Penalty, columns
+from polyrec.kernels.solving.descent import Gram, Penalty, columns
 from polyrec.models.closed_form.neighbours import ItemKNN
 from polyrec.models.closed_form.parts import Matrix, binary, distinct, fits
 from polyrec.nn import known

@@ -1,0 +1,1 @@
+"""Compiled solvers of closed forms: least squares by turns, descent along coordinates."""
