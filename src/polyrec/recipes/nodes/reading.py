@@ -27,6 +27,8 @@ def planetoid(path: Path, features: Literal["rows", "raw"] = "rows") -> tuple[No
         FileNotFoundError: no such file.
         ValueError: it is damaged, or names a node that is not there.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}: give the .npz of a graph with --data")
     held = read_planetoid(path)
     relation = replace(planetoid_network(held).graph.only, key=KEY, weight=None)
     parts = {"train": held.train, "valid": held.valid, "test": held.test}
