@@ -99,7 +99,8 @@ def test_classic_models_answer_by_features(kind: str) -> None:
 
 
 def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn", None)
+    for name in ("sklearn", "sklearn.tree", "sklearn.cluster"):  # some other test may have them
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ValueError, match=r"polyrec\[sklearn\]"):
         cold_start(Tree(torch.zeros(8, 1)), KNOWN, COLD)
 
