@@ -19,10 +19,10 @@ from polyrec.data import Split
 from polyrec.experiment import figures, records
 from polyrec.experiment.figures import Judged, Trained
 from polyrec.experiment.folders import forked, free, name_of
-from polyrec.experiment.stored import Stored, fresh_model, has_effect, restore, stored
+from polyrec.experiment.stored import Stored, has_effect, made, restore, stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.files import writing_folder
-from polyrec.recipes import Plan, Recipe, Sourced, all_read, changed, compose, recipe
+from polyrec.recipes import Recipe, Sourced, all_read, changed, compose, recipe
 from polyrec.run import Run
 from polyrec.train import Interrupted, NonFiniteError, Options, Stage, Tick, fit
 from polyrec.train.record import comes_again
@@ -139,9 +139,9 @@ def _taken_up(
     all_read(old.recipe, config, differing)
     split = old.recipe.data(config)
     records.same_data(old.run.read_json("run.json"), split, path)
-    model, plan = _made(old.recipe, config, split, device)
+    model, plan = made(old.recipe, config, split, device)
     if differing and stage is None:
-        has_effect(old, plan, _made(old.recipe, old.config, split)[1], sorted(differing))
+        has_effect(old, plan, made(old.recipe, old.config, split)[1], sorted(differing))
     run = old.run if stage is None else forked(old.run, stage, plan, bool(differing))
     if differing:
         records.record_change(run, config, differing)
@@ -163,7 +163,7 @@ def _begun(
     """A new run folder, with all that is known before training."""
     (sourced, split, device), (name, variant, path) = asked, named
     began, config = time.monotonic(), sourced.config
-    model, plan = _made(of, config, split, device)
+    model, plan = made(of, config, split, device)
     about: dict[str, Any] = {"recipe": name, "variant": variant, "seed": config.seed}
     with writing_folder(path) as beside:
         split.facts.save(beside / "facts")
@@ -188,14 +188,6 @@ def _first_time(job: Job, end: Callable[[Job], T]) -> T:
         if not job.run.has("last"):
             shutil.rmtree(job.run.path)  # refused before anything was learnt
         raise
-
-
-def _made(
-    of: Recipe, config: Any, split: Split, device: torch.device | None = None
-) -> tuple[nn.Module, Plan]:
-    """The untrained model and its plan: whatever does not fit together is refused here."""
-    model = fresh_model(of, config, split.facts, device)
-    return model, of.plan(config, split, model)
 
 
 def _finish(job: Job, end: Callable[[Job], T]) -> T:

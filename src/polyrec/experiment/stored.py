@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from polyrec.data import Facts
+from polyrec.data import Facts, Split
 from polyrec.experiment.records import hashes
 from polyrec.recipes import Plan, Recipe, recipe, typed
-from polyrec.recipes.parts import ClosedForm
 from polyrec.run import Run
 from polyrec.train import Stage, describe, load_weights, within
 from polyrec.train.stage import changes
@@ -103,19 +102,27 @@ def siblings(path: Path) -> list[Path]:
     return runs
 
 
-def fresh_model(
-    of: Recipe, config: Any, facts: Facts, device: torch.device | None = None
-) -> nn.Module:
-    """A model with the initial weights of the config's seed, whatever ran before.
+def made(
+    of: Recipe, config: Any, split: Split, device: torch.device | None = None
+) -> tuple[nn.Module, Plan]:
+    """The untrained model and its plan: whatever does not fit together is refused here.
 
-    The weights are drawn on the processor, so they are the same on any device. Closed forms are
-    solved and scored there, whatever the device.
+    Weights are drawn on the processor, so they are the same on any device; what is solved without
+    gradients stays there.
     """
+    model = fresh_model(of, config, split.facts)
+    plan = of.plan(config, split, model)
+    if device is None or not any(isinstance(stage, Stage) for stage in plan.stages):
+        return model, plan
+    return model.to(device), of.plan(config, split, model)
+
+
+def fresh_model(of: Recipe, config: Any, facts: Facts) -> nn.Module:
+    """A model with the initial weights of the config's seed, whatever ran before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(config.seed, "init"))
         try:
-            made = of.model(config, facts)
-            return made if isinstance(made, ClosedForm) else made.to(device)
+            return of.model(config, facts)
         except RuntimeError as error:
             if "allocate" not in str(error):
                 raise

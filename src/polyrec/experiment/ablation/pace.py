@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from polyrec.data import Split
-from polyrec.experiment.stored import fresh_model
+from polyrec.experiment.stored import made
 from polyrec.recipes import Plan, Recipe
 from polyrec.train import (
     Interrupted,
@@ -73,8 +73,7 @@ def build(of: Recipe, config: Any, split: Split, device: torch.device | None = N
     Raises:
         ValueError, MemoryError: the settings do not fit together, or not into memory.
     """
-    model = fresh_model(of, config, split.facts, device)
-    return Built(of, config, split, model, of.plan(config, split, model))
+    return Built(of, config, split, *made(of, config, split, device))
 
 
 def positives(built: Built) -> float:
