@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from polyrec.models import HSTU, GRUSequence, LiGR, Reading, SASRec
-from polyrec.nn.sequences import lay
+from polyrec.nn.sequences import Ends, lay
 from polyrec.types import Ragged, Requests
 
 KINDS = (SASRec, LiGR, HSTU, GRUSequence)
@@ -45,6 +45,26 @@ def test_a_later_event_leaves_earlier_answers_alone(kind, places):
         before, after = answers(model, asking(rows)), answers(model, asking(changed))
         assert torch.allclose(before[:at], after[:at], atol=1e-6)
         assert not torch.allclose(before[at], after[at], atol=1e-3)
+
+
+@every
+@pytest.mark.parametrize("norm", ["pre", "original"])
+@pytest.mark.parametrize("places", PLACES)
+def test_serving_answers_as_training_does_after_the_last_event(kind, places, norm):
+    """Serving lets only the ends of rows through the last block."""
+    draw = np.random.default_rng(2)
+    rows = [draw.integers(1, 31, n).tolist() for n in (5, 1, 8, 3, 0, 14, 2, 1, 7)]
+    time = {"time": torch.arange(sum(map(len, rows))) ** 2 * 60_000}
+    model = made(kind, places=places, norm=norm)
+    for weight in model.parameters():
+        nn.init.normal_(weight, std=0.2)
+    along = answers(model, asking(rows, aligned=time))
+    ends = torch.tensor([len(row) for row in rows]).cumsum(0) - 1
+    served = answers(model, asking(rows, throughout=False, aligned=time))
+    some = torch.tensor([bool(row) for row in rows])
+    assert torch.allclose(served[some], along[ends[some]], atol=1e-5)
+    assert not served[~some].any()
+    assert not torch.allclose(served[0], along[0], atol=1e-3)
 
 
 @every
@@ -108,6 +128,15 @@ def test_what_goes_into_groups_comes_back():
     assert torch.equal(layout.packed(layout.padded(x)), x)
 
 
+def test_ends_are_the_last_events_of_rows_that_have_any():
+    layout = lay(asking([[1, 2, 3], [4], [], [5, 6, 7, 8, 9]], throughout=False), 50, CPU)
+    ends = Ends(layout)
+    events = torch.arange(9.0)[:, None]
+    assert sorted(ends.of(events)[:, 0].tolist()) == [2, 3, 8]
+    assert ends.answers(ends.of(events))[[0, 1, 3], 0].tolist() == [2, 3, 8]
+    assert torch.equal(ends.packed(ends.padded(ends.of(events))), ends.of(events))
+
+
 def test_attention_equals_a_loop_over_prefixes():
     """The published block, written out event by event."""
     model = made(SASRec, norm="original", blocks=1)
@@ -150,12 +179,14 @@ def test_hstu_counts_how_often_something_matched():
     block = made(HSTU, places="none").blocks[0]
     layout = lay(asking([[1, 1, 1]]), 8, CPU)
     h = torch.randn(1, 16).expand(3, 16)
-    mixed = F.silu(block.mix(block.before(h)))[:, 16:]
-    (part,) = layout.padded(mixed)
-    assert torch.allclose(block._look(part, None)[0, 0], block._look(part, None)[0, 2], atol=1e-5)
+    mixed = F.silu(block.mix(block.before(h)))
+    (query,), (told,) = layout.padded(mixed[:, 16:32]), layout.padded(mixed[:, 32:])
+    place = torch.arange(3)[None, None]
+    seen = block._look(query, told, place, None)
+    assert torch.allclose(seen[0, 0], seen[0, 2], atol=1e-5)
     block.gap_bias.data += 3.0
-    later = block._look(part, torch.zeros(1, 3, 3, dtype=torch.int64))
-    assert not torch.allclose(later, block._look(part, None))
+    later = block._look(query, told, place, torch.zeros(1, 3, 3, dtype=torch.int64))
+    assert not torch.allclose(later, seen)
 
 
 def test_times_reach_hstu_where_the_request_tells_them():
@@ -177,9 +208,10 @@ def test_rotary_places_see_distances_alone():
     from polyrec.nn.attention import _turned
 
     x = torch.randn(1, 2, 6, 8)
-    scores = _turned(x) @ _turned(x).transpose(2, 3)
+    place = torch.arange(6)[None, None]
+    scores = _turned(x, place) @ _turned(x, place).transpose(2, 3)
     same = x[:, :, :1].expand(-1, -1, 6, -1)
-    turned = _turned(same) @ _turned(same).transpose(2, 3)
+    turned = _turned(same, place) @ _turned(same, place).transpose(2, 3)
     assert attention.places == "rotary"
     assert torch.allclose(turned[0, 0].diagonal(-1), turned[0, 0].diagonal(-1)[:1].expand(5))
     assert scores.shape == (1, 2, 6, 6)

@@ -18,7 +18,7 @@ from polyrec.nn.dropout import Dropout
 from polyrec.nn.features import precomputed
 from polyrec.nn.features.lookup import Vectors
 from polyrec.nn.recurrent import Recurrent
-from polyrec.nn.sequences import Layout, lay
+from polyrec.nn.sequences import Asking, Each, Ends, Layout, lay
 from polyrec.types import Encoded, Requests, Similarity
 
 Places = Literal["last", "first", "rotary", "none"]
@@ -125,7 +125,7 @@ class SequenceRetriever(nn.Module, ABC):
 
     @abstractmethod
     def _block(self, dim: int, reading: Reading) -> nn.Module:
-        """One block of this kind: (events [E, D], layout) -> [E, D]."""
+        """One block of this kind: (events [E, D], which of them ask) -> [N, D]."""
 
     def prepare(self) -> Self:
         """In eval mode a view whose items are computed once; in training the model itself."""
@@ -164,9 +164,12 @@ class SequenceRetriever(nn.Module, ABC):
         if not len(h):  # nobody has a history: nothing to attend to
             return h.new_zeros(len(layout.last), 1, h.shape[1])
         h = self.drop(self._enter(h * math.sqrt(h.shape[1]), layout, requests))
-        for block in self.blocks:
-            h = block(h, layout)
-        found = F.embedding(layout.last, self.norm(h))
+        asking: Asking = Each(layout)
+        for number, block in enumerate(self.blocks, 1):
+            if number == len(self.blocks) and not self.training and requests.asked is None:
+                asking = Ends(layout)  # of the last block nobody reads the other events
+            h = block(h, asking)
+        found = asking.answers(self.norm(h))
         return found.masked_fill(layout.empty[:, None], 0)[:, None]
 
     def _enter(self, h: Tensor, layout: Layout, requests: Requests) -> Tensor:

@@ -1,10 +1,11 @@
 """Blocks that let each event of a row look back at the ones before it.
 
-A block takes packed events [E, D] with their layout and gives the same; none sees a later event.
-Attention itself is torch's scaled-dot-product kernel on groups of similar length, causal, with
-padding at the right where no event looks.
+A block takes packed events [E, D] and which of them ask, and answers for those, [N, D]; none sees
+a later event. Attention itself is torch's scaled-dot-product kernel on groups of similar length,
+causal, with padding at the right where no event looks.
 
-Letters: E events, D width, H heads, C = D / H, r rows of a group, T its longest row.
+Letters: E events, N that ask, D width, H heads, C = D / H, r rows of a group, T its longest row, Q
+how many ask in a row of it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from polyrec.nn.dropout import Dropout
-from polyrec.nn.sequences import Layout
+from polyrec.nn.sequences import Asking
 
 Norm = Literal["pre", "original"]
 Turning = Literal["none", "rotary"]
@@ -40,19 +41,21 @@ class Attention(nn.Module):
         self.query, self.key_value = nn.Linear(dim, dim), nn.Linear(dim, 2 * dim)
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, query: Tensor, memory: Tensor, layout: Layout) -> Tensor:
-        """[E, D], [E, D] -> [E, D]."""
-        asked = layout.padded(self.query(query))
-        told = layout.padded(self.key_value(memory))
-        seen = layout.packed([self._look(q, kv) for q, kv in zip(asked, told, strict=True)])
-        return cast(Tensor, self.out(seen))
+    def forward(self, query: Tensor, memory: Tensor, asking: Asking) -> Tensor:
+        """[N, D], [E, D] -> [N, D]."""
+        asked = asking.padded(self.query(query))
+        told = asking.layout.padded(self.key_value(memory))
+        parts = zip(asked, told, map(asking.place, asking.layout.groups), strict=True)
+        return cast(Tensor, self.out(asking.packed([self._look(*part) for part in parts])))
 
-    def _look(self, query: Tensor, key_value: Tensor) -> Tensor:
+    def _look(self, query: Tensor, key_value: Tensor, place: Tensor) -> Tensor:
         q, (k, v) = _split(query, self.heads), _split(key_value, 2 * self.heads).chunk(2, 1)
+        every = _every(k)
         if self.places == "rotary":
-            q, k = _turned(q), _turned(k)
-        rate = self.dropout if self.training else 0.0
-        found = F.scaled_dot_product_attention(q, k, v, dropout_p=rate, is_causal=True)
+            q, k = _turned(q, place), _turned(k, every)
+        rate, all_ask = self.dropout if self.training else 0.0, q.shape[2] == k.shape[2]
+        mask = None if all_ask else every[:, :, None] <= place[..., None]
+        found = F.scaled_dot_product_attention(q, k, v, mask, dropout_p=rate, is_causal=all_ask)
         return found.transpose(1, 2).flatten(2)
 
 
@@ -78,14 +81,14 @@ class SASRecBlock(nn.Module):
         )
         self.drop = Dropout(dropout)
 
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        """[E, D] -> [E, D]."""
+    def forward(self, x: Tensor, asking: Asking) -> Tensor:
+        """[E, D] -> [N, D]."""
         if self.norm == "original":
-            query = self.before(x)
-            x = self.between(query + self.attention(query, x, layout))
+            query = self.before(asking.of(x))
+            x = self.between(query + self.attention(query, x, asking))
             return cast(Tensor, x + self.drop(self.feed(x)))
         normed = self.before(x)
-        x = x + self.drop(self.attention(normed, normed, layout))
+        x = asking.of(x) + self.drop(self.attention(asking.of(normed), normed, asking))
         return cast(Tensor, x + self.drop(self.feed(self.between(x))))
 
 
@@ -108,10 +111,11 @@ class GatedBlock(nn.Module):
         )
         self.drop = Dropout(dropout)
 
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        """[E, D] -> [E, D]."""
+    def forward(self, x: Tensor, asking: Asking) -> Tensor:
+        """[E, D] -> [N, D]."""
         normed = self.before(x)
-        seen = self.drop(self.attention(normed, normed, layout))
+        seen = self.drop(self.attention(asking.of(normed), normed, asking))
+        x = asking.of(x)
         x = x + torch.sigmoid(self.gates[0](x)) * seen
         gate, value = self.up(self.between(x)).chunk(2, 1)
         fed = self.drop(self.down(F.silu(gate) * value))
@@ -137,30 +141,34 @@ class HSTUBlock(nn.Module):
         self.gap_bias = nn.Parameter(torch.zeros(heads, GAPS))
         self.drop = Dropout(dropout)
 
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        """[E, D] -> [E, D]."""
+    def forward(self, x: Tensor, asking: Asking) -> Tensor:
+        """[E, D] -> [N, D]."""
         all_four = F.silu(self.mix(self.before(x)))
-        gate, mixed = torch.split(all_four, [x.shape[1], 3 * x.shape[1]], 1)
-        parts = zip(layout.padded(mixed), _gaps(layout), strict=True)
-        seen = layout.packed([self._look(part, gap) for part, gap in parts])
+        gate, query, told = torch.split(all_four, [x.shape[1], x.shape[1], 2 * x.shape[1]], 1)
+        asked, memory = asking.padded(asking.of(query)), asking.layout.padded(told)
+        parts = zip(asked, memory, asking.layout.groups, _gaps(asking), strict=True)
+        seen = asking.packed([self._look(q, m, asking.place(g), gap) for q, m, g, gap in parts])
+        x, gate = asking.of(x), asking.of(gate)
         return cast(Tensor, x + self.drop(self.out(self.after(seen) * gate)))
 
-    def _look(self, mixed: Tensor, gap: Tensor | None) -> Tensor:
-        q, k, v = _split(mixed, 3 * self.heads).chunk(3, 1)
-        place = torch.arange(q.shape[2], device=q.device)
-        bias = self.place_bias[:, (place[:, None] - place).clamp(min=0)]
+    def _look(self, query: Tensor, told: Tensor, place: Tensor, gap: Tensor | None) -> Tensor:
+        q, (k, v) = _split(query, self.heads), _split(told, 2 * self.heads).chunk(2, 1)
+        back = place[..., None] - _every(k)[:, :, None]  # [r or 1, 1, Q, T]
+        bias = self.place_bias[:, back[:, 0].clamp(min=0)].transpose(0, 1)
         if gap is not None:
             bias = bias + self.gap_bias[:, gap].transpose(0, 1)
-        weight = F.silu(q @ k.transpose(2, 3) + bias).tril()
-        return (weight @ v / (place + 1)[:, None]).transpose(1, 2).flatten(2)
+        weight = F.silu(q @ k.transpose(2, 3) + bias) * (back >= 0)
+        return (weight @ v / (place[..., None] + 1)).transpose(1, 2).flatten(2)
 
 
-def _gaps(layout: Layout) -> list[Tensor | None]:
-    """[r, T, T] of each group: the class of the time between two events."""
+def _gaps(asking: Asking) -> list[Tensor | None]:
+    """[r, Q, T] of each group: the class of the time between two events."""
+    layout = asking.layout
     if layout.time is None:
         return [None] * len(layout.groups)
-    times = [layout.time[group.at] for group in layout.groups]
-    return [_class_of(time[:, :, None] - time[:, None]) for time in times]
+    time = layout.time[:, None]
+    pairs = zip(asking.padded(asking.of(time)), layout.padded(time), strict=True)
+    return [_class_of(now - then.transpose(1, 2)) for now, then in pairs]
 
 
 def _class_of(milliseconds: Tensor) -> Tensor:
@@ -173,11 +181,16 @@ def _split(x: Tensor, heads: int) -> Tensor:
     return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
 
 
-def _turned(x: Tensor) -> Tensor:
-    """Pairs of numbers turned by angles that grow with the place in the row."""
+def _every(x: Tensor) -> Tensor:
+    """[1, 1, T]: places of a group's events, x [r, H, T, C]."""
+    return torch.arange(x.shape[2], device=x.device)[None, None]
+
+
+def _turned(x: Tensor, place: Tensor) -> Tensor:
+    """Pairs of numbers turned by angles that grow with the place in the row, [r or 1, 1, Q]."""
     half = x.shape[3] // 2
     speed = 10_000.0 ** (-torch.arange(half, dtype=x.dtype, device=x.device) / half)
-    angle = torch.arange(x.shape[2], dtype=x.dtype, device=x.device)[:, None] * speed
+    angle = place[..., None].to(x.dtype) * speed
     a, b = torch.split(x, half, 3)
     cos, sin = angle.cos(), angle.sin()
     return torch.cat([a * cos - b * sin, a * sin + b * cos], 3)

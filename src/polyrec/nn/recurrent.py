@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from polyrec.nn.dropout import Dropout
-from polyrec.nn.sequences import Layout
+from polyrec.nn.sequences import Asking, Layout
 
 
 class Recurrent(nn.Module):
@@ -24,13 +24,14 @@ class Recurrent(nn.Module):
         self.cell, self.out = nn.GRU(dim, dim), nn.Linear(dim, dim)
         self.drop = Dropout(dropout)
 
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        """[E, D] -> [E, D]."""
-        order, counts = _by_place(layout)
+    def forward(self, x: Tensor, asking: Asking) -> Tensor:
+        """[E, D] -> [N, D]."""
+        order, counts = _by_place(asking.layout)
         states = self.cell(PackedSequence(F.embedding(order.to(x.device), x), counts))[0].data
         back = torch.empty_like(order)
         back[order] = torch.arange(len(order))
-        return cast(Tensor, self.drop(self.out(F.embedding(back.to(x.device), states))))
+        found = asking.of(F.embedding(back.to(x.device), states))
+        return cast(Tensor, self.drop(self.out(found)))
 
 
 def _by_place(layout: Layout) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +32,11 @@ class Group:
 
     at: Tensor  # [r, T], indices of events; padding repeats the row's last event
     lengths: Tensor  # [r]
+
+    @property
+    def ends(self) -> Tensor:
+        """[r]: the last event of each row."""
+        return self.at[:, -1]
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,100 @@ class Layout:
         """The inverse of `padded`: what stands at padding is left behind."""
         flat = [part.flatten(0, 1) for part in parts]
         return F.embedding(self.back, flat[0] if len(flat) == 1 else torch.cat(flat))
+
+
+class Asking(Protocol):
+    """Which events of the rows look back: each of them, or the last of each row alone.
+
+    N of the E events ask; in training N = E.
+    """
+
+    @property
+    def layout(self) -> Layout: ...
+    def of(self, x: Tensor) -> Tensor:
+        """[E, D] -> [N, D]: what the asking events have."""
+        ...
+
+    def padded(self, x: Tensor) -> list[Tensor]:
+        """[N, D] -> a [r, Q, D] for each group; Q = T, or 1."""
+        ...
+
+    def packed(self, parts: Sequence[Tensor]) -> Tensor:
+        """The inverse of `padded`."""
+        ...
+
+    def place(self, group: Group) -> Tensor:
+        """[r or 1, 1, Q]: events before the asking ones in their rows."""
+        ...
+
+    def answers(self, x: Tensor) -> Tensor:
+        """[N, D] -> [R, D]: what answers each question."""
+        ...
+
+
+@dataclass(frozen=True)
+class Each:
+    """Every event asks, of itself and those before it."""
+
+    layout: Layout
+
+    def of(self, x: Tensor) -> Tensor:
+        """[E, D], as it is."""
+        return x
+
+    def padded(self, x: Tensor) -> list[Tensor]:
+        """[E, D] -> a [r, T, D] for each group."""
+        return self.layout.padded(x)
+
+    def packed(self, parts: Sequence[Tensor]) -> Tensor:
+        """The inverse of `padded`."""
+        return self.layout.packed(parts)
+
+    def answers(self, x: Tensor) -> Tensor:
+        """[E, D] -> [R, D]: of the event after which each question is put."""
+        return F.embedding(self.layout.last, x)
+
+    def place(self, group: Group) -> Tensor:
+        """[1, 1, T]: events before each."""
+        return torch.arange(group.at.shape[1], device=group.at.device)[None, None]
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The last event of each row asks: all that serving needs of the last block.
+
+    N rows that have events, in the order of their groups.
+    """
+
+    layout: Layout
+
+    @property
+    def at(self) -> Tensor:
+        """[N]: the last event of each row."""
+        return torch.cat([group.ends for group in self.layout.groups])
+
+    def of(self, x: Tensor) -> Tensor:
+        """[E, D] -> [N, D]."""
+        return F.embedding(self.at, x)
+
+    def padded(self, x: Tensor) -> list[Tensor]:
+        """[N, D] -> a [r, 1, D] for each group."""
+        parts = torch.split(x, [len(group.lengths) for group in self.layout.groups])
+        return [part[:, None] for part in parts]
+
+    def packed(self, parts: Sequence[Tensor]) -> Tensor:
+        """The inverse of `padded`."""
+        return torch.cat([part[:, 0] for part in parts])
+
+    def place(self, group: Group) -> Tensor:
+        """[r, 1, 1]: events before each row's last."""
+        return group.lengths[:, None, None] - 1
+
+    def answers(self, x: Tensor) -> Tensor:
+        """[N, D] -> [R, D]: every question comes after the last event of a row."""
+        rank = torch.zeros_like(self.layout.back)
+        rank[self.at] = torch.arange(len(self.at), device=rank.device)
+        return F.embedding(rank[self.layout.last], x)
 
 
 def lay(requests: Requests, length: int, device: torch.device) -> Layout:
