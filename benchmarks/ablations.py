@@ -74,12 +74,12 @@ def keep(name: str, work: Path) -> None:
     if not held["finished"]:
         sys.exit(f"{name}: not finished; `run` goes on")
     runs = sorted((work / name).glob("runs/**/run.json"))
-    made = json.loads(runs[0].read_text())["environment"] if runs else environment()
+    made = [json.loads(run.read_text())["environment"] for run in runs] or [environment()]
     tables = [{**table, "rows": [_short(row) for row in table["rows"]]} for table in held["tables"]]
     found = {
         "command": " ".join(["polyrec", *GRIDS[name].command(Path("OUT"))]),
-        "commit": made["commit"],
-        "processor": made["processor"],
+        "commit": ", ".join(dict.fromkeys(one["commit"] for one in made)),
+        "processor": made[0]["processor"],
         "summary": held["summary"],
         "trims": held["trims"],
         "tables": tables,

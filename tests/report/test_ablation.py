@@ -17,7 +17,7 @@ from polyrec.report.ablation import (
     summary,
 )
 
-COST = Cost(210.0, 26_880.0, 31.0, 6_000.0, 640.0)
+COST = Cost(210.0, 26_880.0, 31.0, 30.0, 6_000.0, 640.0)
 
 
 def row(name, difference=None, verdict="", why=""):

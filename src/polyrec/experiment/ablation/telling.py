@@ -154,6 +154,7 @@ def _cost(trial: Trial) -> Cost | None:
         steps_a_second=rate,
         positives_a_second=rate * trial.arm.pace.positives,
         seconds=average(one.seconds for one in runs),
+        cpu_seconds=average(one.cpu_seconds for one in runs),
         steps=average(one.steps for one in runs),
         peak_mb=average(one.peak_mb for one in runs),
     )

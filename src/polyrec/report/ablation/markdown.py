@@ -33,7 +33,8 @@ def _tables(page: AblationPage) -> Iterator[str]:
 
 def _columns(one: Against) -> tuple[str, ...]:
     return ("change", one.primary, "difference", "95% interval", "p (Holm)", "findable from",
-            "verdict", "lr", "steps/s", "peak MB", "sd over seeds", "unstable")  # fmt: skip
+            "verdict", "lr", "steps/s", "CPU seconds", "peak MB", "sd over seeds",
+            "unstable")  # fmt: skip
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -49,6 +50,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.verdict}{why}",
         "" if row.rate is None else f"{row.rate:g}",
         f"{c.steps_a_second:,.0f}" if c else "",
+        f"{c.cpu_seconds:,.0f}" if c else "",
         f"{c.peak_mb:,.0f}" if c else "",
         number(row.spread),
         f"{row.unstable:.0%}",

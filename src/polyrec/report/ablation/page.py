@@ -28,6 +28,7 @@ class Cost:
     steps_a_second: float
     positives_a_second: float
     seconds: float  # of training
+    cpu_seconds: float
     steps: float
     peak_mb: float
 

@@ -131,17 +131,22 @@ def _costs(one: Against) -> Safe:
             f"{c.steps_a_second:,.0f}" if c else "",
             f"{c.positives_a_second:,.0f}" if c else "",
             f"{c.steps:,.0f}" if c else "",
-            f"{c.seconds:,.{0 if c.seconds >= 10 else 1}f}" if c else "",
+            _seconds(c.seconds) if c else "",
+            _seconds(c.cpu_seconds) if c else "",
             f"{c.peak_mb:,.0f}" if c else "",
             number(row.spread),
             f"{row.unstable:.0%}",
         ))  # fmt: skip
-    head = ("change", "learning rate", "steps/s", "positives/s", "steps", "seconds", "peak MB",
-            "sd over seeds", "unstable")  # fmt: skip
+    head = ("change", "learning rate", "steps/s", "positives/s", "steps", "seconds",
+            "CPU seconds", "peak MB", "sd over seeds", "unstable")  # fmt: skip
     edge = "* the end of the learning rates that were tried: a better one may lie outside."
     notes = [paragraph(edge, "note")] if any(row.at_edge for row in one.rows) else []
     notes += [paragraph(told, "bad") for row in one.rows for told in reasons(row)]
     return _titled("Cost and steadiness", table(head, rows), *notes)
+
+
+def _seconds(number: float) -> str:
+    return f"{number:,.{0 if number >= 10 else 1}f}"
 
 
 def _name(one: Against, row: Row) -> Safe:

@@ -22,6 +22,7 @@ class Measured:
     """One run."""
 
     seconds: float  # of training, evaluations on validation included
+    cpu_seconds: float  # the same by the processor, whatever else it was busy with
     steps: int
     rate: float  # steps a second, evaluations left out
     peak_mb: float
@@ -32,12 +33,15 @@ def measured(path: Path) -> Measured:
     """Cost and steadiness of a run."""
     run = Run.open(path)
     lines = run.lines()
-    seconds = max((line["seconds"] for line in lines if "seconds" in line), default=0.0)
+    seconds, cpu = (
+        max((line[name] for line in lines if name in line), default=0.0)
+        for name in ("seconds", "cpu_seconds")
+    )
     steps = max((line["step"] for line in lines if line["kind"] == "train"), default=0)
     rate = _rate([line for line in lines if line["kind"] in ("train", "eval", "save", "stop")])
     peak = run.read_json("run.json").get("peak_memory_mb", 0)
     losses = [sum(line["loss"].values()) for line in lines if line["kind"] == "train"]
-    return Measured(seconds, steps, rate, float(peak), _tripled(losses))
+    return Measured(seconds, cpu, steps, rate, float(peak), _tripled(losses))
 
 
 def best_on_valid(path: Path, metric: str) -> float | None:
