@@ -17,7 +17,8 @@ from polyrec.types import Encoded, Ragged, Requests, Retriever, Scorer
 ITEMS, DIM, LENGTH = 40, 16, 6
 WITH_INTERESTS = ("mind", "dr", "sa")
 SCORERS = ("popular", "item_knn", "rp3beta", "slim", "ease", "ials", "spectral")
-GRAPHS = ("lightgcn", "sgl", "simgcl", "xsimgcl", "ultragcn", "simplex")  # know people, not order
+# these know people, not order
+GRAPHS = ("mf", "lightgcn", "sgl", "simgcl", "xsimgcl", "ultragcn", "simplex")
 SEQUENCES = ("sasrec", "ligr", "hstu", "gru_sequence")
 RETRIEVERS = tuple(name for name in MODELS if name not in SCORERS)
 READERS = tuple(name for name in RETRIEVERS if name not in GRAPHS)

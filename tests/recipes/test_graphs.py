@@ -69,7 +69,9 @@ def test_fit_train_chooses_on_validation() -> None:
     assert stage.select == "ndcg@20"
 
 
-@pytest.mark.parametrize("variant", ["gf_cf", "slim", "ials", "lightgcn", "sgl", "simplex"])
+@pytest.mark.parametrize(
+    "variant", ["gf_cf", "slim", "ials", "mf", "lightgcn_softmax", "sgl", "simplex"]
+)
 def test_weights_alone_bring_the_graph_back(variant: str) -> None:
     config = order(variant, *(["sweeps=2"] if variant == "ials" else []))
     split = graphs.data(config)
@@ -101,6 +103,31 @@ def test_negatives_of_training_are_never_train_positives() -> None:
         drawn |= set(zip(batch.requests.actor.tolist(), draw.ids[:, 0].tolist(), strict=True))
     assert drawn
     assert not drawn & known
+
+
+@pytest.mark.parametrize(
+    ("flags", "tau", "shared"),
+    [
+        (("model=mf",), None, False),
+        (("model=lightgcn", "loss=softmax", "temperature=0.2", "negatives=50"), 0.2, True),
+        (("model=mf", "loss=ccl", "negatives=50"), 1.0, True),
+        (("model=simplex", "loss=softmax", "negatives=50"), 0.1, True),
+        (("model=simplex", "loss=bpr"), None, False),
+    ],
+)
+def test_the_loss_decides_what_is_compared_and_with_whom(flags, tau, shared) -> None:
+    """Cosines and one set of negatives for a batch, or inner products and one for each edge."""
+    config = order("default", *flags)
+    split = graphs.data(config)
+    model = fresh_model(recipe("graphs"), config, split.facts)
+    assert getattr(model.similarity, "tau", None) == tau
+    stage = graphs.plan(config, split, model).stages[0]
+    assert isinstance(stage, Stage)
+    objective, batch = stage.tasks[0].objective, stage.tasks[0].stream.batch(1, 0, 0)
+    rank = getattr(objective, "rank", objective)
+    (draw,) = rank.negatives.sample(batch, Progress(step=0)).draws
+    assert draw.ids.shape[0] == (1 if shared else len(batch.positives))
+    assert torch.isfinite(objective(model, batch, Progress(step=0)).values["edge"])
 
 
 def test_an_epoch_meets_every_edge_once() -> None:

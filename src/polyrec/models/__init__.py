@@ -13,7 +13,15 @@ from polyrec.models.closed_form import (
     popularity,
 )
 from polyrec.models.codes import SolveCodes, Together, content_vectors, log_vectors
-from polyrec.models.graphs.collaborative import SGL, LightGCN, SimGCL, SimpleX, UltraGCN, XSimGCL
+from polyrec.models.graphs.collaborative import (
+    SGL,
+    Factors,
+    LightGCN,
+    SimGCL,
+    SimpleX,
+    UltraGCN,
+    XSimGCL,
+)
 from polyrec.models.history import FromHistory
 from polyrec.models.interests import MIND, ComiRecDR, ComiRecSA, YouTubeDNN
 from polyrec.models.sequence import GRU4Rec
@@ -36,6 +44,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "ligr": LiGR,
     "hstu": HSTU,
     "gru_sequence": GRUSequence,
+    "mf": Factors,
     "lightgcn": LightGCN,
     "sgl": SGL,
     "simgcl": SimGCL,
@@ -54,6 +63,7 @@ __all__ = [
     "SLIM",
     "ComiRecDR",
     "ComiRecSA",
+    "Factors",
     "FromHistory",
     "GRU4Rec",
     "GRUSequence",

@@ -37,7 +37,18 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "turbo_cf": {"model": "turbo_cf", **PUBLISHED},
     "bspm": {"model": "bspm", "rank": 448, "low_pass": 0.2, **PUBLISHED},
     "bspm_late": {"model": "bspm", "rank": 448, "low_pass": 0.2, "merge": "late", **PUBLISHED},
+    "mf": {"model": "mf", **PUBLISHED},
+    "mf_ccl": {
+        "model": "mf", "loss": "ccl", "batch": 1_024, "negatives": 1_000, "epochs": 60,
+        **PUBLISHED,
+    },
+    "mf_softmax": {
+        "model": "mf", "loss": "softmax", "negatives": 1_024, "epochs": 40, **PUBLISHED,
+    },
     "lightgcn": {"model": "lightgcn", "examples": "people", **PUBLISHED},
+    "lightgcn_softmax": {
+        "model": "lightgcn", "loss": "softmax", "negatives": 1_024, "epochs": 20, **PUBLISHED,
+    },
     "ultragcn": {
         "model": "ultragcn", "lr": 1e-4, "batch": 512, "negatives": 1_500, "epochs": 100,
         **PUBLISHED,
@@ -64,7 +75,7 @@ DEFAULT = "default"
 RIVALS = ("popular",)
 TRAINING = frozenset({
     "lr", "epochs", "eval_every", "patience", "decay", "log_every", "memory_mb", "contrast",
-    "contrast_tau", "negative_weight", "item_weight", "margin",
+    "contrast_tau", "negative_weight", "item_weight", "margin", "temperature",
 })  # fmt: skip
 LENGTH = "epochs"
 __all__ = [

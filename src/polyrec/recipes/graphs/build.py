@@ -10,6 +10,7 @@ from polyrec.graph import Graph
 from polyrec.models.closed_form import Filter, SpectralCF, bspm, gf_cf, turbo_cf
 from polyrec.models.graphs.collaborative import (
     SGL,
+    Factors,
     LightGCN,
     SimGCL,
     SimpleX,
@@ -17,10 +18,12 @@ from polyrec.models.graphs.collaborative import (
     UltraGCN,
     XSimGCL,
 )
+from polyrec.nn import Cosine, Dot
 from polyrec.recipes.graphs.config import Config
 
 SPECTRAL = ("gf_cf", "turbo_cf", "bspm")
-Trained = LightGCN | UltraGCN | SimpleX
+Trained = LightGCN | Factors | SimpleX
+OWN = {"ultragcn": "bce", "simplex": "ccl"}  # losses of their papers; the others': bpr
 CLOSED = ("popular", "item_knn", "rp3beta", "slim", "ease", "ials", *SPECTRAL)
 
 
@@ -32,9 +35,21 @@ def model(config: Config, facts: Facts) -> nn.Module:
     if config.model in CLOSED:
         return _closed(config, facts)
     made = _trained(config, Sizes(facts.actors, facts.items, int(facts.counts.sum())))
+    made.add_module("similarity", similarity(config))
     if isinstance(facts.graph, Graph):
         made.connect(facts.graph.only)
     return made
+
+
+def loss(config: Config) -> str:
+    """What the model is trained by: its paper's loss, or the one asked for."""
+    return OWN.get(config.model, "bpr") if config.loss == "own" else config.loss
+
+
+def similarity(config: Config) -> nn.Module:
+    """Losses over many shared negatives rank by cosine, the others by the inner product."""
+    scale = {"ccl": 1.0, "softmax": config.temperature}.get(loss(config))
+    return Dot() if scale is None else Cosine(scale)
 
 
 def spectral(config: Config) -> Filter:
@@ -51,6 +66,8 @@ def spectral(config: Config) -> Filter:
 def _trained(config: Config, sizes: Sizes) -> Trained:
     dim, layers = config.dim, config.layers
     match config.model:
+        case "mf":
+            return Factors(sizes, dim)
         case "ultragcn":
             return UltraGCN(sizes, dim, config.item_neighbours)
         case "simplex":

@@ -9,8 +9,9 @@ from polyrec.recipes.config import setting
 
 Model = Literal[
     "popular", "item_knn", "rp3beta", "slim", "ease", "ials", "gf_cf", "turbo_cf", "bspm",
-    "lightgcn", "ultragcn", "simplex", "sgl", "simgcl", "xsimgcl",
+    "mf", "lightgcn", "ultragcn", "simplex", "sgl", "simgcl", "xsimgcl",
 ]  # fmt: skip
+Loss = Literal["own", "bpr", "ccl", "softmax"]
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,16 @@ class Config:
     reg: float = setting(0.003, "ials: penalty, scaled by counts (Rendle et al. 2021)", above=0)
     sweeps: int = setting(16, "ials: passes over both sides", least=1)
     # training
-    decay: float = setting(1e-4, "squares of the batch's own rows (ultragcn: of all)", least=0)
-    negatives: int = setting(1, "for each edge; ultragcn and simplex: shared by the batch", least=1)
-    negative_weight: float = setting(
-        300.0, "ultragcn, simplex: of the mean over negatives", above=0
+    loss: Loss = setting(
+        "own", "as the model was published; softmax: over shared negatives, by cosine (SSM)"
     )
-    margin: float = setting(0.9, "simplex: cosines below cost nothing", least=-1, below=1)
+    temperature: float = setting(0.1, "softmax: cosines are divided by it", least=0.005)
+    decay: float = setting(1e-4, "squares of the batch's own rows (ultragcn: of all)", least=0)
+    negatives: int = setting(
+        1, "for each edge; ultragcn, ccl and softmax: shared by the batch", least=1
+    )
+    negative_weight: float = setting(300.0, "ultragcn, ccl: of the mean over negatives", above=0)
+    margin: float = setting(0.9, "ccl: cosines below cost nothing", least=-1, below=1)
     item_weight: float = setting(5e-4, "ultragcn: weight of the item-item loss", least=0)
     item_neighbours: int = setting(10, "ultragcn: neighbours an item of that loss", least=1)
     own: float = setting(

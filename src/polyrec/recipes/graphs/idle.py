@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from polyrec.recipes.graphs.build import CLOSED
+from polyrec.recipes.graphs.build import CLOSED, loss
 from polyrec.recipes.graphs.config import Config
 
 READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
@@ -30,8 +30,7 @@ READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
     "alpha0": ("ials",),
     "reg": ("ials",),
     "sweeps": ("ials",),
-    "negative_weight": ("ultragcn", "simplex"),
-    "margin": ("simplex",),
+    "loss": ("mf", "lightgcn", "simplex", "sgl", "simgcl", "xsimgcl"),
     "item_weight": ("ultragcn",),
     "item_neighbours": ("ultragcn",),
     "own": ("simplex",),
@@ -51,16 +50,30 @@ def idle(config: Config) -> Mapping[str, str]:
         for key, models in READERS.items()
         if config.model not in models and not (closed and set(models).isdisjoint(CLOSED))
     }
-    if not closed and config.model == "simplex":
-        found["decay"] = "another model"
-    if not closed and config.optimiser == "lazy_adam" and config.model == "ultragcn":
-        found["decay"] = "optimiser=adam"
-    if not closed and config.fit == "all":
-        found |= dict.fromkeys(("eval_every", "patience"), "fit=train")
+    if not closed:
+        found |= _of_training(config)
     if kept:
         found |= dict.fromkeys(
             ("kinds", "positives", "dedup", "k_core", "min_users", "min_items"), "another split"
         )
     elif config.k_core > 0:
         found |= dict.fromkeys(("min_users", "min_items"), "k_core=0")
+    return found
+
+
+def _of_training(config: Config) -> Mapping[str, str]:
+    """The loss, the optimiser and what is chosen on validation decide what else is read."""
+    own, found = loss(config), {}
+    if own != "softmax":
+        found["temperature"] = "loss=softmax"
+    if own != "ccl":
+        found["margin"] = "loss=ccl"
+    if own not in ("ccl", "bce"):
+        found["negative_weight"] = "loss=ccl or model=ultragcn"
+    if own in ("ccl", "softmax"):
+        found["decay"] = "loss=bpr: cosines know no length"
+    if own == "bce" and config.optimiser == "lazy_adam":
+        found["decay"] = "optimiser=adam"
+    if config.fit == "all":
+        found |= dict.fromkeys(("eval_every", "patience"), "fit=train")
     return found

@@ -14,6 +14,7 @@ from polyrec.data import AllCuts, RandomCut, Split, known_targets
 from polyrec.models.graphs.collaborative import SGL
 from polyrec.negatives import MaskKnown, Uniform, Unseen
 from polyrec.recipes import parts
+from polyrec.recipes.graphs import build
 from polyrec.recipes.graphs.config import Config
 from polyrec.train import (
     PICKS,
@@ -33,7 +34,7 @@ from polyrec.train import (
 from polyrec.types import Objective, RankingLoss, Sampler
 
 CONTRASTED = ("sgl", "simgcl", "xsimgcl")
-SHARED = ("ultragcn", "simplex")  # models whose batch meets one set of many negatives
+SHARED = ("bce", "ccl", "softmax")  # losses whose batch meets one set of many negatives
 
 
 def stream(config: Config, split: Split) -> parts.Cuts:
@@ -74,8 +75,10 @@ def stage(config: Config, split: Split, model: nn.Module, edges: parts.Cuts) -> 
 def objective(config: Config, split: Split) -> Objective:
     """The model's own loss, and what stands beside it."""
     rank = Rank(_loss(config), _sampler(config, split), PICKS["first"], "edge")
-    if config.model == "simplex":
-        return rank
+    if build.loss(config) in ("ccl", "softmax"):  # of a cosine lengths say nothing
+        plain: Objective = rank
+        contrasted = config.model in CONTRASTED
+        return WithContrast(plain, config.contrast, config.contrast_tau) if contrasted else plain
     if config.model == "ultragcn":
         weights = Weights(negatives=config.negative_weight, items=config.item_weight)
         lengths = known_targets(split.train).lengths
@@ -87,13 +90,14 @@ def objective(config: Config, split: Split) -> Objective:
 
 
 def _loss(config: Config) -> RankingLoss:
-    if config.model == "simplex":
+    own = build.loss(config)
+    if own == "ccl":
         return partial(losses.ccl, margin=config.margin, weight=config.negative_weight)
-    return losses.bce if config.model == "ultragcn" else losses.bpr
+    return {"bce": losses.bce, "softmax": losses.sampled_softmax}.get(own, losses.bpr)
 
 
 def _sampler(config: Config, split: Split) -> Sampler:
     items, known = split.facts.items, known_targets(split.train)
-    if config.model in SHARED:  # one product for the batch; what a row knows is masked
+    if build.loss(config) in SHARED:  # one product for the batch; what a row knows is masked
         return MaskKnown(Uniform(items, config.negatives, share="batch"), known)
     return Unseen(items, known, config.negatives)

@@ -2,10 +2,10 @@
 
 from polyrec.models.graphs.collaborative.bipartite import Bipartite, Sizes, Start
 from polyrec.models.graphs.collaborative.contrast import SGL, SimGCL, XSimGCL
-from polyrec.models.graphs.collaborative.free import Free, SimpleX, UltraGCN
+from polyrec.models.graphs.collaborative.free import Factors, Free, SimpleX, UltraGCN
 from polyrec.models.graphs.collaborative.lightgcn import LightGCN, Smoothed
 
 __all__ = [
-    "SGL", "Bipartite", "Free", "LightGCN", "SimGCL", "SimpleX", "Sizes", "Smoothed", "Start",
-    "UltraGCN", "XSimGCL",
+    "SGL", "Bipartite", "Factors", "Free", "LightGCN", "SimGCL", "SimpleX", "Sizes", "Smoothed",
+    "Start", "UltraGCN", "XSimGCL",
 ]  # fmt: skip

@@ -56,18 +56,26 @@ class Free(nn.Module):
     def queries(self, requests: Requests) -> Tensor:
         """[R, 1, D]; zero without a history."""
         history = distinct(known(requests), self.sizes.items)
-        found = self.asked(self._actor(requests), history)
+        found = self.asked(self.people_nodes(requests), history)
         return found.masked_fill((history.lengths == 0)[:, None], 0)[:, None]
 
     def asked(self, actor: Tensor, history: Ragged) -> Tensor:
         """[R, D]: the query of each row; a subclass says how."""
         raise NotImplementedError
 
-    def own(self, actor: Tensor, ids: Tensor) -> Tensor:
-        """[R + M, D]: the vectors that are trained, of people and then of items."""
-        return torch.cat([self.people(actor), self.table(ids)])
+    def own(self, nodes: Tensor) -> Tensor:
+        """[B] -> [B, D]: the vectors that are trained, people 0..U first and then items."""
+        person = nodes <= self.sizes.people
+        people: Tensor = self.people(torch.where(person, nodes, 0))
+        items: Tensor = self.table(torch.where(person, 0, nodes - self.sizes.people - 1))
+        return people + items  # id 0 is zero
 
-    def _actor(self, requests: Requests) -> Tensor:
+    def item_nodes(self, ids: Tensor) -> Tensor:
+        """[*S]: the nodes of items."""
+        return ids + self.sizes.people + 1
+
+    def people_nodes(self, requests: Requests) -> Tensor:
+        """[R]: the node of who asks, 0 = unknown to this model."""
         actor = requests.actor
         if requests.asked is not None:
             start = requests.history.start
@@ -81,7 +89,36 @@ class Free(nn.Module):
         return summed / history.lengths.clamp(min=1)[:, None]
 
 
-class UltraGCN(Free):
+class Factors(Free):
+    """Matrix factorisation: a person is his own vector, an item its own.
+
+    By BPR the plain baseline of every graph model; by a softmax over many negatives hard to beat.
+    Source: Rendle et al. 2009 (BPR); Wu et al. 2022 (sampled softmax).
+    """
+
+    def __init__(self, sizes: Sizes, dim: int = 64, spread: float = 0.1) -> None:
+        super().__init__(sizes, dim, spread, Dot())
+
+    def asked(self, actor: Tensor, history: Ragged) -> Tensor:
+        """His own vector; of somebody unknown the mean of his items."""
+        own: Tensor = self.people(actor)
+        if bool((actor > 0).all()):
+            return own
+        return torch.where((actor > 0)[:, None], own, self._mean(history))
+
+    def queries(self, requests: Requests) -> Tensor:
+        """[R, 1, D]; somebody unknown and without history is zero."""
+        actor = self.people_nodes(requests)
+        if bool((actor > 0).all()):
+            own: Tensor = self.people(actor)
+            return own[:, None]
+        return super().queries(requests)
+
+    def connect(self, chose: Relation) -> None:
+        """Needs no graph."""
+
+
+class UltraGCN(Factors):
     """What infinitely many layers would hold still for, written as weights of a loss.
 
     Edges weigh by their degrees in the loss (`train`'s `DegreeWeighted`), items are pulled to the
@@ -93,7 +130,7 @@ class UltraGCN(Free):
     """
 
     def __init__(self, sizes: Sizes, dim: int = 64, neighbours: int = 10) -> None:
-        super().__init__(sizes, dim, 1e-4, Dot())
+        super().__init__(sizes, dim, 1e-4)
         self.near = Neighbours(sizes.items, neighbours, 4_000)
 
     def connect(self, chose: Relation) -> None:
@@ -109,21 +146,6 @@ class UltraGCN(Free):
             return csr_matrix((weight, (both.row, both.col)), both.shape)
 
         self.near.fill(seen, omega)
-
-    def asked(self, actor: Tensor, history: Ragged) -> Tensor:
-        """His own vector; of somebody unknown the mean of his items."""
-        own: Tensor = self.people(actor)
-        if bool((actor > 0).all()):
-            return own
-        return torch.where((actor > 0)[:, None], own, self._mean(history))
-
-    def queries(self, requests: Requests) -> Tensor:
-        """[R, 1, D]; somebody unknown and without history is zero."""
-        actor = self._actor(requests)
-        if bool((actor > 0).all()):
-            own: Tensor = self.people(actor)
-            return own[:, None]
-        return super().queries(requests)
 
 
 class SimpleX(Free):
@@ -163,7 +185,7 @@ class SimpleX(Free):
 
     def forward(self, requests: Requests, ids: Tensor) -> Encoded:
         """Both sides at once, for training: histories are those of the graph."""
-        actor = self._actor(requests)
+        actor = self.people_nodes(requests)
         if not bool((actor > 0).all()):
             return super().forward(requests, ids)
         people, place = torch.unique(actor, return_inverse=True)
