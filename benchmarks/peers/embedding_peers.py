@@ -6,7 +6,7 @@ prints one line of JSON.
 
     python embedding_peers.py fastnode2vec FOLDER P Q THREADS
     python embedding_peers.py pecanpy FOLDER P Q THREADS
-    python embedding_peers.py gensim FOLDER tree|negatives THREADS
+    python embedding_peers.py gensim FOLDER tree|negatives SEED THREADS
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def pecanpy(folder: Path, p: float, q: float, threads: int) -> dict:
     }
 
 
-def gensim(folder: Path, output: str, threads: int) -> dict:
+def gensim(folder: Path, output: str, seed: int, threads: int) -> dict:
     """Skip-gram, d 128, window 10, K 5 or a tree, one epoch; vectors to FOLDER/gensim.npy."""
     from gensim.models import Word2Vec
 
@@ -76,7 +76,7 @@ def gensim(folder: Path, output: str, threads: int) -> dict:
     tree = output == "tree"
     model = Word2Vec(
         vector_size=128, window=10, min_count=1, sg=1, hs=int(tree), negative=0 if tree else 5,
-        sample=0, workers=threads, epochs=1, seed=1,
+        sample=0, workers=threads, epochs=1, seed=seed,
     )  # fmt: skip
     model.build_vocab(walks)
     wall, busy = time.perf_counter(), time.process_time()
@@ -100,7 +100,7 @@ def main() -> None:
     os.environ["NUMBA_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = rest[-1]
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     if peer == "gensim":
-        found = gensim(Path(folder), rest[0], int(rest[1]))
+        found = gensim(Path(folder), rest[0], int(rest[1]), int(rest[2]))
     else:
         run = {"fastnode2vec": fastnode2vec, "pecanpy": pecanpy}[peer]
         found = run(Path(folder), float(rest[0]), float(rest[1]), int(rest[2]))
