@@ -261,7 +261,8 @@ def said(entry: dict) -> None:
     print({key: value for key, value in entry.items() if key != "rates"})
     for row in entry["rates"]:
         name = f"{row['peer']} {row.get('version', '')}"
-        print(f"  {name:<32} {row['a_second']:>14,.0f} {row['a_cpu_second']:>14,.0f}", flush=True)
+        rates = (row["a_second"] or float("nan"), row["a_cpu_second"])
+        print(f"  {name:<32} {rates[0]:>14,.0f} {rates[1]:>14,.0f}", flush=True)
 
 
 def main() -> None:
