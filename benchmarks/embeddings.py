@@ -1,13 +1,17 @@
 """Vectors of nodes beside published F1, and walks and word vectors beside their peers.
 
     python benchmarks/embeddings.py gate wiki|blogcatalog [--threads 2]
-    python benchmarks/embeddings.py walks|words --peers PEERS_PYTHON [--threads 2]
+    python benchmarks/embeddings.py walks|words|near --peers PEERS_PYTHON [--threads 2]
 
 Reads POLYREC_DATA/graphs (`../shared/data` where it is unset). `gate`: F1 of DeepWalk and of
 node2vec at equal budget, on labels. `walks`: steps a second on BlogCatalog. `words`: the same walks
-of Wiki for gensim and for polyrec, speed and F1. A peer runs in an environment of its own
-(benchmarks/peers/embedding_peers.py says which versions); its rates and ours come from one run. On
-a busy machine wall clocks tell little, so seconds of the processor stand beside them.
+of Wiki for gensim and for polyrec, speed (median of three, in turn) and F1. `near`: how many of a
+node's ten nearest the two agree on, beside how many gensim shares with itself from another seed.
+
+A peer runs in an environment of its own (benchmarks/peers/embedding_peers.py says which versions);
+its rates and ours come from one run. On a busy machine wall clocks tell little, so seconds of the
+processor stand beside them; set OMP_WAIT_POLICY=passive there, or threads that wait for each other
+spin and count as busy.
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from itertools import combinations
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import numba
@@ -156,34 +162,89 @@ def words(peers: str, threads: int, passes: int) -> Iterator[dict]:
     corpus = DeepWalks(passes, 40)(graph, 1)
     for output, how in (("negatives", NEGATIVES), ("tree", TREE)):
         ours = {
-            "rounds": how,
-            "rounds, 8 shards": replace(how, shards=8),
-            "one shard": replace(how, shards=1),
+            "one shard": how,
+            "two shards": replace(how, shards=2),
+            "eight shards": replace(how, shards=8),
             "loose": replace(how, updates="loose"),
         }
+        models = {n: Word2Vec(len(truth), 128, training) for n, training in ours.items()}
         rows = []
-        for name, training in ours.items():
-            model = Word2Vec(len(truth), 128, training)
-            small = Ragged(corpus.values[:400] + 1, corpus.start[:11])
-            model.solve(small, Progress())
-            wall, busy = time.perf_counter(), time.process_time()
-            model.solve(Ragged(corpus.values + 1, corpus.start), Progress(seed=1))
-            wall, busy = time.perf_counter() - wall, time.process_time() - busy
-            count = corpus.values.numel()
-            scores = shown(classify(model.input[1:].numpy(), truth, (0.5,)))
-            row = {"peer": f"polyrec, {name}", "a_second": count / wall}
-            rows.append({**row, "a_cpu_second": count / busy, "f1": scores})
         with TemporaryDirectory() as folder:
-            held = {"values": corpus.values.numpy(), "start": corpus.start.numpy()}
-            np.savez(Path(folder) / "walks.npz", nodes=len(truth), **held)
+            left(folder, corpus, len(truth))
+            for _ in range(3):
+                rows += [trained(name, model, corpus) for name, model in models.items()]
+                for workers in sorted({1, threads}):
+                    found = asked(peers, "gensim", folder, output, "1", str(workers))
+                    rows.append({**found, "peer": f"gensim, {workers} workers"})
+                    np.save(f"{folder}/{workers}.npy", np.load(f"{folder}/gensim.npy"))
+            vectors = {f"polyrec, {n}": model.input[1:].numpy() for n, model in models.items()}
             for workers in sorted({1, threads}):
-                found = asked(peers, "gensim", folder, output, str(workers))
-                vectors = np.load(Path(folder) / "gensim.npy")
-                scores = shown(classify(vectors, truth, (0.5,)))
-                rows.append({**found, "workers": workers, "f1": scores})
+                vectors[f"gensim, {workers} workers"] = np.load(f"{folder}/{workers}.npy")
+        rows = [middle(name, rows, vectors[name], truth) for name in vectors]
         entry = {"what": "words", "graph": "wiki", "passes": passes, "output": output}
         said(entry | {"rates": rows})
         yield entry | {"rates": rows}
+
+
+def trained(name: str, model: Word2Vec, corpus: Ragged) -> dict:
+    """Words a second of one training."""
+    small = Ragged(corpus.values[:400] + 1, corpus.start[:11])
+    model.solve(small, Progress())
+    wall, busy = time.perf_counter(), time.process_time()
+    model.solve(Ragged(corpus.values + 1, corpus.start), Progress(seed=1))
+    wall, busy = time.perf_counter() - wall, time.process_time() - busy
+    count = corpus.values.numel()
+    return {"peer": f"polyrec, {name}", "a_second": count / wall, "a_cpu_second": count / busy}
+
+
+def middle(name: str, rows: list[dict], vectors: np.ndarray, truth: np.ndarray) -> dict:
+    """The median rates of one peer, and the F1 of its vectors."""
+    own = [row for row in rows if row["peer"] == name]
+    rates = {key: median(row[key] for row in own) for key in ("a_second", "a_cpu_second")}
+    print(name, flush=True)
+    return {**own[0], **rates, "f1": shown(classify(vectors, truth, (0.5,)))}
+
+
+def near(peers: str, passes: int) -> Iterator[dict]:
+    """The share of a node's ten nearest, by cosine, that two trainings on the same walks share."""
+    graph, truth = wiki()
+    corpus = DeepWalks(passes, 40)(graph, 1)
+    for output, how in (("negatives", NEGATIVES), ("tree", TREE)):
+        found = {}
+        for seed in (1, 2):
+            model = Word2Vec(len(truth), 128, how)
+            model.solve(Ragged(corpus.values + 1, corpus.start), Progress(seed=seed))
+            found[f"polyrec {seed}"] = nearest(model.input[1:].numpy())
+            with TemporaryDirectory() as folder:
+                left(folder, corpus, len(truth))
+                asked(peers, "gensim", folder, output, str(seed), "1")
+                found[f"gensim {seed}"] = nearest(np.load(Path(folder) / "gensim.npy"))
+        agreed = {
+            f"{one}, {other}": round(overlap(found[one], found[other]), 4)
+            for one, other in combinations(sorted(found), 2)
+        }
+        entry = {"what": "near", "graph": "wiki", "passes": passes, "output": output}
+        print(entry, agreed, flush=True)
+        yield entry | {"of_ten_nearest": agreed}
+
+
+def nearest(vectors: np.ndarray, count: int = 10) -> np.ndarray:
+    """[N, count], the nodes of largest cosine, itself left out."""
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    alike = unit @ unit.T
+    np.fill_diagonal(alike, -np.inf)
+    return np.argpartition(-alike, count, axis=1)[:, :count]
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """The mean share of entries that rows have in common."""
+    return float((one[:, :, None] == other[:, None, :]).any(2).mean())
+
+
+def left(folder: str, corpus: Ragged, nodes: int) -> None:
+    """Walks where a peer finds them."""
+    held = {"values": corpus.values.numpy(), "start": corpus.start.numpy()}
+    np.savez(Path(folder) / "walks.npz", nodes=nodes, **held)
 
 
 def asked(python: str, *arguments: str) -> dict:
@@ -199,13 +260,14 @@ def said(entry: dict) -> None:
     """The rates of one contest."""
     print({key: value for key, value in entry.items() if key != "rates"})
     for row in entry["rates"]:
-        name = f"{row['peer']} {row.get('version', '')} {row.get('workers', '')}"
-        print(f"  {name:<32} {row['a_second']:>14,.0f} {row['a_cpu_second']:>14,.0f}", flush=True)
+        name = f"{row['peer']} {row.get('version', '')}"
+        rates = (row["a_second"] or float("nan"), row["a_cpu_second"])
+        print(f"  {name:<32} {rates[0]:>14,.0f} {rates[1]:>14,.0f}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["gate", "walks", "words"])
+    parser.add_argument("what", choices=["gate", "walks", "words", "near"])
     parser.add_argument("graph", nargs="?", choices=list(GRAPHS), default="wiki")
     parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--peers", default="")
@@ -213,11 +275,14 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=80)
     options = parser.parse_args()
     numba.set_num_threads(min(options.threads, numba.config.NUMBA_NUM_THREADS))
-    start = machine() | {"threads": options.threads}
+    waiting = os.environ.get("OMP_WAIT_POLICY", "spin")
+    start = machine() | {"threads": options.threads, "waiting": waiting}
     if options.what == "gate":
         entries = gate(options.graph, options.models)
     elif options.what == "walks":
         entries = walks(options.peers, options.threads)
+    elif options.what == "near":
+        entries = near(options.peers, options.passes)
     else:
         entries = words(options.peers, options.threads, options.passes)
     for entry in entries:  # each as it comes: a run cut short keeps what it measured

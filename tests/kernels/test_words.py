@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from polyrec.kernels.graphs.rng import stream_key
 from polyrec.kernels.words import contexts
 from polyrec.kernels.words.contexts import Corpus, Rules
+from polyrec.kernels.words.rounds import parts, train_exact
 from polyrec.kernels.words.targets import asked, every_word, huffman, negatives
-from polyrec.kernels.words.training import CENTERS, Tables, parts, train_exact
+from polyrec.kernels.words.training import CENTERS, Tables
 
 WORDS, DIM, LR = 20, 6, 1e-8
 ALL = np.empty(0, np.float32)
@@ -229,7 +230,8 @@ import hashlib, numba, numpy as np
 from polyrec.kernels.graphs.walks import SECOND, Bias, rows_of, walk
 from polyrec.kernels.words.contexts import Corpus, Rules
 from polyrec.kernels.words.targets import huffman, negatives
-from polyrec.kernels.words.training import Tables, parts, train_exact
+from polyrec.kernels.words.rounds import parts, train_exact
+from polyrec.kernels.words.training import Tables
 rng = np.random.default_rng(0)
 indices = rng.integers(0, 50, (50, 6)); indices.sort(1)
 graph = rows_of(np.arange(51) * 6, indices.ravel().astype(np.int32), rng.random(300, np.float32))

@@ -69,6 +69,18 @@ def test_words_of_one_group_lie_together(name: str) -> None:
     assert alike[same & apart].mean() > alike[~same].mean() + 0.4
 
 
+@pytest.mark.parametrize("output", ["negatives", "tree", "softmax"])
+def test_words_that_stand_in_for_each_other_are_nearest(output: str) -> None:
+    """Ids 1 and 2 open and close what 3 or 4 fills, and so on: twins never meet."""
+    rng = np.random.default_rng(0)
+    four = 4 * rng.integers(0, 8, 1_000)
+    rows = np.stack([four + 1, four + rng.integers(3, 5, 1_000), four + 2], 1)
+    how = Training(window=1, reading="full", min_count=1, epochs=10, output=output)
+    alike = cosines(solved(how, 32, Ragged.of(rows.tolist())).input[1:])
+    np.fill_diagonal(alike, -1)
+    assert (alike.argmax(1) == np.arange(32) ^ 1).all()
+
+
 @pytest.mark.parametrize("name", ["skipgram", "cbow tree"])
 def test_the_same_seed_gives_the_same_bytes_and_another_others(name: str) -> None:
     first, again, other = (solved(WAYS[name], seed=seed).input for seed in (1, 1, 2))

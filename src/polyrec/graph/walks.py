@@ -185,7 +185,8 @@ def _sound(relation: Relation, weighted: bool) -> None:
             f"relation {relation.key}: row {row} has weight {relation.weight[wrong[0]]}, need "
             "finite and >= 0: build it again, or drop the edge"
         )
-    total = np.concatenate([[0.0], np.cumsum(relation.weight, dtype=np.float64)])
+    total = np.zeros(relation.edges + 1)
+    np.cumsum(relation.weight, dtype=np.float64, out=total[1:])
     empty = (np.diff(total[relation.indptr]) <= 0) & (relation.degree > 0)
     if empty.any():
         raise ValueError(

@@ -1,16 +1,10 @@
-"""One pass over a corpus: steps of word vectors, in shards that meet after each round.
+"""One pass over a corpus: steps of word vectors, one sentence after the other.
 
 Each context predicts the word it stands beside. The contexts of one word share its negatives, and
 meet them one after the other, as plain gradient descent would; only the vectors of the contexts
 themselves move once a word. Sharing changes the variance of the gradient, not its expectation.
 
-Rounds: a fixed number of shards (not threads) each read their part of a round on a copy of their
-own of both tables; then every row moves by the sum of what the shards changed, in their order. So
-the bytes do not depend on the number of threads, and with one shard this is plain sequential
-descent. `loose` lets the shards write into the same tables instead: faster by the copies, and no
-two runs are equal.
-
-Letters: V words, d width, S shards, R rounds.
+Letters: V words, d width, S shards.
 """
 
 from __future__ import annotations
@@ -18,15 +12,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from polyrec.kernels.graphs.rng import purpose, stream_key
-from polyrec.kernels.words.contexts import PARTNERS, SKIPGRAM, SUM, Corpus, Rules, beside, kept
-from polyrec.kernels.words.targets import WHOLE, Targets, asked
+from polyrec.kernels.words.contexts import PARTNERS, SKIPGRAM, SUM, beside, kept
+from polyrec.kernels.words.targets import WHOLE, asked
 
 Floats = NDArray[np.floating]
-I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
 CENTERS = purpose("centers")
 FAR = 30.0  # beyond it the sigmoid of a float32 is 0 or 1
@@ -42,87 +35,6 @@ class Tables(NamedTuple):
     v: Floats
     moves_u: I32  # [V], or [S, V]
     moves_v: I32
-
-
-def train_exact(
-    tables: Tables, corpus: Corpus, targets: Targets, rules: Rules, bounds: I64
-) -> None:
-    """One epoch in rounds, in place; `bounds` [R, S + 1] names the sentences of each shard."""
-    shards = bounds.shape[1] - 1
-    if shards == 1:
-        _alone(tables, corpus, targets, rules, bounds)
-        return
-    copies = Tables(
-        np.repeat(tables.u[None], shards, 0),
-        np.repeat(tables.v[None], shards, 0),
-        np.zeros((shards, len(tables.u)), np.int32),
-        np.zeros((shards, len(tables.v)), np.int32),
-    )
-    _rounds(tables, copies, corpus, targets, rules, bounds)
-
-
-@njit(cache=True, parallel=True)
-def train_loose(tables, corpus, targets, rules, bounds):  # type: ignore[no-untyped-def]
-    """One epoch without locks: every shard writes into the same tables."""
-    for turn in range(len(bounds)):
-        for shard in prange(bounds.shape[1] - 1):
-            _run(tables, corpus, targets, rules, bounds[turn, shard], bounds[turn, shard + 1])
-
-
-def parts(start: I64, shards: int, tokens: int) -> I64:
-    """[R, S + 1]: sentences of each shard in each round, about `tokens` words each."""
-    total = int(start[-1])
-    rounds = max(1, -(-total // (shards * tokens)))
-    cuts = np.linspace(0, total, rounds * shards + 1)
-    edges = np.searchsorted(start, cuts).astype(np.int64)
-    edges[0], edges[-1] = 0, len(start) - 1
-    rows = np.arange(rounds)[:, None] * shards + np.arange(shards + 1)
-    return np.ascontiguousarray(edges[rows])
-
-
-@njit(cache=True)
-def _alone(tables, corpus, targets, rules, bounds):  # type: ignore[no-untyped-def]
-    for turn in range(len(bounds)):
-        _run(tables, corpus, targets, rules, bounds[turn, 0], bounds[turn, 1])
-
-
-@njit(cache=True, parallel=True)
-def _rounds(shared, copies, corpus, targets, rules, bounds):  # type: ignore[no-untyped-def]
-    for turn in range(len(bounds)):
-        for shard in prange(bounds.shape[1] - 1):
-            own = Tables(
-                copies.u[shard], copies.v[shard], copies.moves_u[shard], copies.moves_v[shard]
-            )
-            _run(own, corpus, targets, rules, bounds[turn, shard], bounds[turn, shard + 1])
-        _meet(shared.u, copies.u, copies.moves_u, rules.cap)
-        _meet(shared.v, copies.v, copies.moves_v, rules.cap)
-
-
-@njit(cache=True, parallel=True)
-def _meet(table: Floats, copies: Floats, moves: I32, cap: float) -> None:
-    """Every row moves by the sum of what the shards changed; all copies are equal again.
-
-    Shards that each brought a much moved row near where it wants to be would together carry it
-    past: beyond `cap` moves the sum is scaled down, at most to the mean.
-    """
-    for row in prange(len(table)):
-        count, shards = 0, 0
-        for shard in range(len(copies)):
-            count += moves[shard, row]
-            shards += moves[shard, row] > 0
-        if count == 0:
-            continue
-        part = table.dtype.type(max(1.0 / shards, min(1.0, cap / count)))
-        total = np.zeros_like(table[row])
-        for shard in range(len(copies)):
-            if moves[shard, row]:
-                for d in range(len(total)):
-                    total[d] += copies[shard, row, d] - table[row, d]
-                moves[shard, row] = 0
-        for d in range(len(total)):
-            table[row, d] += part * total[d]
-        for shard in range(len(copies)):
-            copies[shard, row] = table[row]
 
 
 @njit(cache=True)

@@ -49,10 +49,12 @@ class Training:
     beyond |x| >= 6, a table of 1,000 places within, and in CBOW the mean's gradient undivided and
     the sum's divided; "paper" = exact, words kept by the paper's 1 - sqrt(t / f).
 
-    `updates`: "rounds" = bytes that depend on no thread count: `shards` parts of the corpus are
-    read side by side, each on a copy of the tables, and meet after `round_words` words each; a
-    row moved more than `cap` times in a round moves by less than the sum, at least by the mean.
-    "loose" = shards write into the same tables without locks: not reproducible beyond 1 thread.
+    `updates`: "rounds" = bytes that depend on no thread count. One shard is plain descent on one
+    thread, the least work and the best vectors. More `shards` read parts of the corpus side by
+    side, each on a copy of the tables, and meet after `round_words` words each; a row moved more
+    than `cap` times in a round moves by less than the sum, at least by the mean, which costs a
+    tree's upper nodes most (BlogCatalog, two shards: -.005 Micro-F1). "loose" =
+    shards write into the same tables without locks: not reproducible beyond 1 thread.
     """
 
     architecture: Architecture = "skipgram"
@@ -68,7 +70,7 @@ class Training:
     min_count: int = 5  # 1 for graphs
     dialect: Dialect = "exact"
     updates: Updates = "rounds"
-    shards: int = 2
+    shards: int = 1  # more read side by side, on copies; see `updates`
     round_words: int = 2_000
     cap: float = 64.0
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from polyrec.kernels.words.contexts import Corpus
-from polyrec.kernels.words.training import Tables, parts, train_exact, train_loose
+from polyrec.kernels.words.rounds import parts, train_exact, train_loose
+from polyrec.kernels.words.training import Tables
 from polyrec.models.embedding.training import Training, keep_chance
 from polyrec.types import Progress, Ragged
 
