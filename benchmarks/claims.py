@@ -1,13 +1,13 @@
-"""What is said of embeddings, walks and cold start, tested: `python benchmarks/claims.py [NAME ...]`.
+"""What is said of embeddings, walks and cold start, tested: `benchmarks/claims.py [NAME ...]`.
 
 Each claim is a statement that can fail: one or several differences with the sign that it asserts.
 Logs: ml-100k and two simulated shops, three model seeds, requests paired (`trust.compare`). Graphs:
 Wiki, Cora and planted ones, five seeds of walks (and of planted graphs), differences paired by seed
 and by the nodes that a classifier learns from. Cold start: five draws of the hidden items, paired
 by draw. A claim *holds* where every interval (95%) lies on its side of zero, *does not* where one
-lies on the other side, and is *undecided* else; "sometimes" holds with one. The intervals of a claim
-are not adjusted for their number: read each as one look. Writes results/claims.json, a claim under
-its name, so that single ones can be measured again; reads POLYREC_DATA. Minutes, on one thread.
+lies on the other side, and is *undecided* else; "sometimes" holds with one. The intervals of a
+claim are not adjusted for their number: read each as one look. Writes results/claims.json, a claim
+under its name, so that single ones can be measured again; reads POLYREC_DATA. On one thread.
 """
 
 from __future__ import annotations

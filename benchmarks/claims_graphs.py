@@ -188,25 +188,40 @@ def lengths(seed: int) -> NDArray:
     return (x - x.mean()) / x.std()
 
 
+def alike(seed: int, q: float) -> tuple[float, float, float]:
+    """Mean cosine of nodes in unlike communities (one role; two roles), and inside communities."""
+    x, size = directions(seed, q), len(ROLES)
+    mean = x.reshape(COMMUNITIES, size, -1)
+    role = np.stack([mean[:, r == ROLES].mean(1) for r in range(4)], 1)  # community, role, width
+    cosine = np.einsum("crd,ksd->ckrs", role, role)[~np.eye(COMMUNITIES, dtype=bool)].mean(0)
+    own = np.eye(4, dtype=bool)
+    inside = np.einsum("cid,cjd->cij", mean, mean)[:, ~np.eye(size, dtype=bool)]
+    return float(cosine[own].mean()), float(cosine[~own].mean()), float(inside.mean())
+
+
 def far_roles() -> Claim:
     def told(of: Callable[[int], NDArray], mixed: bool) -> list[float]:
         return [elsewhere(of(seed), seed, mixed) for seed in SEEDS]
 
-    figures = [
-        from_seeds(
-            f"q {q}, directions: Macro-F1 of roles in communities not learnt from - roles mixed",
-            told(lambda s, q=q: directions(s, q), False),
-            told(lambda s, q=q: directions(s, q), True),
-        )
-        for q in (0.25, 1.0, 4.0)
-    ]
+    figures = []
+    for q in (0.25, 1.0, 4.0):
+        same, other, inside = zip(*(alike(seed, q) for seed in SEEDS), strict=True)
+        name = f"q {q}, p 1, mean cosine of nodes in unlike communities of one role"
+        figures += [
+            from_seeds(f"{name} - of two roles", same, other),
+            from_seeds(f"{name} - of nodes inside a community", same, inside, side=0),
+        ]
     figures += [
-        from_seeds(f"{name} - roles mixed", told(of, False), told(of, True), side=0)
+        from_seeds(
+            f"Macro-F1 of roles in communities not learnt from, {name} - the same, roles mixed",
+            told(of, False), told(of, True), side=0,
+        )
         for name, of in (
-            ("q 1, lengths of the vectors alone", lengths),
+            ("directions, q 1", lambda seed: directions(seed, 1.0)),
+            ("lengths, q 1", lengths),
             ("degree, clustering and core number", local),
         )
-    ]
+    ]  # fmt: skip
     return Claim(
         "nodes of one role far apart come together at some q", tuple(figures), sometimes=True
     )

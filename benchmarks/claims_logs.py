@@ -102,11 +102,8 @@ def ordered(train: Events, rows: str, seed: int) -> Events:
     """Each person's events as they were, backwards, or shuffled; times stay where they are."""
     if rows == "in order":
         return train
-    place = np.arange(len(train))
-    if rows == "reversed":
-        key = -place
-    else:
-        key = np.random.default_rng(seed).permutation(len(train))
+    mixed = np.random.default_rng(seed).permutation(len(train))
+    key = -np.arange(len(train)) if rows == "reversed" else mixed
     order = np.lexsort((key, train.actor))
     return replace(train, target=train.target[order])
 

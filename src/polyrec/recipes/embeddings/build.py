@@ -60,7 +60,7 @@ def learner(config: Config, facts: Facts) -> nn.Module:
             f"form={config.form}: needs output vectors of items, and {_lacks(config)}; "
             "leave form out"
         )
-    walks = DeepWalks(config.walks, config.walk_length, budget_mb=config.memory_mb)
+    walks = DeepWalks(config.walks, config.walk_length, config.weights, config.memory_mb)
     if config.model == "eges":
         return EGES(
             _sides(config, facts), config.dim, config.fusion, config.without_own,
@@ -70,7 +70,7 @@ def learner(config: Config, facts: Facts) -> nn.Module:
         return Word2Vec(facts.items, config.dim, training(config), config.memory_mb)
     words = Word2Vec(_nodes(config, facts), config.dim, training(config), config.memory_mb)
     if config.model == "node2vec":
-        second = Node2VecWalks(config.p, config.q, config.walks, config.walk_length)
+        second = Node2VecWalks(config.p, config.q, config.walks, config.walk_length, config.weights)
         return NodeVectors(words, second)
     if config.model == "metapath2vec":
         typed = MetapathWalks(PATH, config.walks, config.walk_length, config.memory_mb)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from polyrec.graph.walks import Weights
 from polyrec.models.embedding.eges import Fuse
 from polyrec.models.embedding.training import Output, Reading, Updates
 from polyrec.models.embedding.vectors import Form
@@ -59,6 +60,7 @@ class Config:
     walk_length: int = setting(10, "nodes of a walk: EGES 10, DeepWalk 40, node2vec 80", least=2)
     p: float = setting(1.0, "node2vec: below 1 goes back more often", above=0)
     q: float = setting(1.0, "node2vec: below 1 moves away, above 1 stays near", above=0)
+    weights: Weights = setting("given", "a step by the edge's weight; uniform: all edges alike")
     edge_samples: int = setting(100, "line2: drawn edges for each there is", least=1)
     # how it is learnt
     dim: int = setting(128, "DeepWalk's, node2vec's", least=1, below=65_536)

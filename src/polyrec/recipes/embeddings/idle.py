@@ -53,6 +53,7 @@ def _learning(config: Config) -> Rules:
         "max_set": (not graphs or config.graph != "together", "graph=together"),
         "walks": (config.model not in WALKED, "a model of walks"),
         "walk_length": (config.model not in WALKED, "a model of walks"),
+        "weights": (config.model not in ("deepwalk", "node2vec", "eges"), "a model of walks"),
         "p": (config.model != "node2vec", "model=node2vec"),
         "q": (config.model != "node2vec", "model=node2vec"),
         "edge_samples": (config.model != "line2", "model=line2"),
