@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from polyrec.data import Facts, Split
@@ -18,8 +19,10 @@ from polyrec.recipes import parts
 from polyrec.recipes.embeddings import build
 from polyrec.recipes.embeddings.config import Config
 from polyrec.recipes.embeddings.idle import idle
+from polyrec.recipes.embeddings.log import hidden
 from polyrec.recipes.embeddings.tables import CURVES, EXPECTED
 from polyrec.recipes.plan import Plan
+from polyrec.recommend import Explore, Exploring, Shown
 from polyrec.train import Solve
 from polyrec.types import Progress, Recommender
 
@@ -66,8 +69,8 @@ __all__ = [
 
 
 def data(config: Config) -> Split:
-    """The log, filtered and split as the settings say."""
-    return parts.split(config)
+    """The log, filtered and split as the settings say; or with some of its items hidden."""
+    return hidden(config) if config.hide else parts.split(config)
 
 
 def model(config: Config, facts: Facts) -> nn.Module:
@@ -77,18 +80,25 @@ def model(config: Config, facts: Facts) -> nn.Module:
 
 def serve(config: Config, model: nn.Module, facts: Facts) -> Recommender:
     """The object that is measured and served."""
-    return parts.recommender(config, model, facts)
+    found = parts.recommender(config, model, facts)
+    if config.cold != "explore":
+        return found
+    # a log of choices holds no showings: its events stand for them, and nothing is known as liked
+    shown = Shown(facts.counts, torch.zeros_like(facts.counts))
+    return Exploring(found, Explore(config.explore, config.explore_below), shown, config.seed)
 
 
 def plan(config: Config, split: Split, model: nn.Module) -> Plan:
     """One stage that solves: there is nothing to select on the way."""
     judge = parts.Judge(
-        config, split, lambda solved: serve(config, solved, split.facts), "", lengths=LISTS
-    )
+        config, split, lambda solved: serve(config, solved, split.facts), "", lengths=LISTS,
+        lists="by length" if config.cold == "explore" else "nested",
+    )  # fmt: skip
 
     def solve(progress: Progress) -> None:
         if isinstance(model, ItemVectors):
             build.solve(config, model, split.train, progress)
+            build.place(config, model, split.facts)
         elif isinstance(model, parts.ClosedForm):
             model.solve(split.train)
 

@@ -22,10 +22,12 @@ from polyrec.models.embedding import (
     Sides,
     Training,
     Word2Vec,
+    cold_start,
     formed,
     sets,
     sides_of,
 )
+from polyrec.recipes import parts
 from polyrec.recipes.embeddings.config import Config
 from polyrec.types import Progress, Ragged
 
@@ -97,6 +99,24 @@ def solve(config: Config, model: ItemVectors, train: Events, progress: Progress)
     words = nodes.words
     at = ids + (len(words.seen) - 1 - items)  # items are the last of the nodes
     model.fill(formed(words, at, config.form), ~words.cold[at])
+
+
+def place(config: Config, model: ItemVectors, facts: Facts) -> None:
+    """Gives items without a vector one, as the setting `cold` says.
+
+    Raises:
+        ValueError: the strategy lacks what it needs.
+    """
+    if config.cold in ("none", "explore"):
+        return
+    known = parts.warm_of(model, facts)
+    columns = tuple(name.strip() for name in config.cold_columns.split(",") if name.strip())
+    if config.cold == "category_mean":
+        columns = columns or (config.category,)
+    made = parts.strategy(config.cold, parts.Ground(model, facts, known, columns, config.seed))
+    cold = (~known.warm).nonzero()[1:, 0]  # id 0 is nothing
+    if len(cold):
+        model.place(cold, cold_start(made, known, cold).vectors)
 
 
 def corpus(config: Config, train: Events, items: int) -> Ragged:

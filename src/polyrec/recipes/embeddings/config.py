@@ -15,6 +15,10 @@ Model = Literal[
     "popular", "item_knn", "word2vec", "deepwalk", "node2vec", "metapath2vec", "line2", "eges"
 ]
 
+Cold = Literal[
+    "none", "category_mean", "side_mean", "knn_mean", "features", "inductive", "cluster", "tree",
+    "explore",
+]  # fmt: skip
 World = Literal[
     "retail", "retail_null", "retail_demo", "retail_demo_null", "retail_tiny", "retail_fresh",
     "retail_fresh_noise",
@@ -43,6 +47,13 @@ class Config:
         "file", "what the file's order means where times are equal; shuffle: nothing"
     )
     cut: float = setting(0.8, "by-user: share of a sequence that asks", above=0, below=1)
+    hide: float = setting(
+        0.0,
+        "share of items without any train event; test asks for them; 0: none",
+        least=0,
+        below=0.51,
+    )
+    hide_seed: int = setting(1, "which items are hidden", least=0, below=2**62)
     seed: int = setting(1, "of starts, walks and draws", least=0, below=2**62)
     # who stands beside whom
     model: Model = setting("word2vec", "item2vec is word2vec with reading=set")
@@ -86,6 +97,18 @@ class Config:
     without_own: float = setting(
         0.0, "eges: chance of an item to do without its own row in training", least=0, below=1
     )
+    # what items get that nobody has met
+    cold: Cold = setting("none", "a strategy of cold start; none: such items are never listed")
+    cold_columns: str = setting(
+        "", "columns of the items' table that it goes by, comma-separated; empty: all"
+    )
+    explore: float = setting(
+        0.1,
+        "cold=explore: share of lists whose last place goes to a rare item",
+        above=0,
+        below=1.01,
+    )
+    explore_below: int = setting(5, "cold=explore: rare is fewer train events than this", least=1)
     # how it answers
     form: Form = setting("input", "the item's vector: u; add: u + v; concat: [u; v]")
     length: int = setting(

@@ -22,14 +22,25 @@ def idle(config: Config) -> Mapping[str, str]:
 def _log(config: Config) -> Rules:
     kept = config.split == "kept"
     return {
-        "cut": (config.split != "by-user", "split=by-user"),
+        "cut": (config.split != "by-user" and not config.hide, "split=by-user, or hide,"),
+        "split": (config.hide > 0, "hide=0"),
+        "hide_seed": (not config.hide, "hide"),
+        "cold_columns": (
+            config.cold in ("none", "explore") or config.model in CLOSED,
+            "cold=STRATEGY",
+        ),
+        "explore": (config.cold != "explore", "cold=explore"),
+        "explore_below": (config.cold != "explore", "cold=explore"),
         "min_users": (kept or config.k_core > 0, "another split, with k_core=0,"),
         "min_items": (kept or config.k_core > 0, "another split, with k_core=0,"),
         "k_core": (kept, "another split"),
         "kinds": (kept, "another split"),
         "positives": (kept, "another split"),
         "dedup": (kept, "another split"),
-        "ties": (config.split != "leave-one-out", "split=leave-one-out"),
+        "ties": (
+            config.split != "leave-one-out" or config.hide > 0,
+            "split=leave-one-out with hide=0",
+        ),
         "neighbours": (config.model != "item_knn", "model=item_knn"),
         "shrink": (config.model != "item_knn", "model=item_knn"),
     }

@@ -1,0 +1,27 @@
+"""A log some of whose items nobody has met: made by hiding, so that cold start can be measured."""
+
+from __future__ import annotations
+
+from polyrec import data
+from polyrec.data import Facts, Split
+from polyrec.evaluate import hide
+from polyrec.recipes import parts
+from polyrec.recipes.embeddings.config import Config
+from polyrec.types import JSON
+
+
+def hidden(config: Config) -> Split:
+    """Train without all events of some items; test wants these, validation wants the others.
+
+    Both are asked of the first `cut` of each log, without the hidden items.
+    """
+    dataset = data.filters.apply(parts.log(config), parts.filters(config))
+    part = hide(dataset.events, dataset.items, config.hide, config.hide_seed, config.cut)
+    how: dict[str, JSON] = {
+        "how": "hidden-items",
+        "share": config.hide,
+        "seed": config.hide_seed,
+        "cut": config.cut,
+    }
+    facts = Facts.of(dataset, part.train)
+    return Split(part.train, part.warm, part.cold, how, facts, dataset.source)
