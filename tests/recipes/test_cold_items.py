@@ -66,7 +66,7 @@ def test_a_list_keeps_a_place_for_rare_items_but_for_what_is_excluded() -> None:
     model = RECIPE.model(chosen, split.facts)
     rec = RECIPE.serve(chosen, model, split.facts)
     popular = split.facts.counts[1:].argsort(descending=True)[:60] + 1
-    asked = Requests(torch.zeros(20, dtype=torch.int64), None, Ragged.of([[int(popular[0])]] * 20))
+    asked = Requests(torch.zeros(20, dtype=torch.int64), Ragged.of([[int(popular[0])]] * 20))
     model.fill(torch.randn(model.vectors.shape), split.facts.counts >= 5)  # type: ignore[operator]
     rec = RECIPE.serve(chosen, model, split.facts)
     plain = RECIPE.serve(config(), model, split.facts).recommend(asked, 5)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from polyrec.data import Facts, Split
+from polyrec.graph import Graph
 from polyrec.models.embedding import ItemVectors
 from polyrec.recipes import parts
 from polyrec.recipes.embeddings import build
@@ -64,7 +65,7 @@ LENGTH = "epochs"
 LISTS = (5, 10, 20, 50)
 __all__ = [
     "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "RIVALS", "TRAINING", "VARIANTS", "Config",
-    "ceiling", "data", "idle", "model", "plan", "serve",
+    "ceiling", "data", "graph_of", "idle", "model", "plan", "serve",
 ]  # fmt: skip
 
 
@@ -103,6 +104,13 @@ def plan(config: Config, split: Split, model: nn.Module) -> Plan:
             model.solve(split.train)
 
     return Plan((Solve("solve", solve),), judge.validate, judge.full)
+
+
+def graph_of(config: Config, split: Split) -> Graph | None:
+    """What a variant walks on, for audits; None where it reads the log itself."""
+    if config.model in (*build.CLOSED, "word2vec"):
+        return None
+    return build.graph(config, split.train, split.facts.items)
 
 
 def ceiling(config: Config, split: Split) -> Recommender | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from polyrec import data
 from polyrec.data import Facts, Split
+from polyrec.data.events import JSON
 from polyrec.evaluate import hide
 from polyrec.recipes import parts
 from polyrec.recipes.embeddings.config import Config
-from polyrec.types import JSON
 
 
 def hidden(config: Config) -> Split:
