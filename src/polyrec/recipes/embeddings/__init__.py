@@ -19,6 +19,7 @@ from polyrec.models.embedding import ItemVectors
 from polyrec.recipes import parts
 from polyrec.recipes.embeddings import build
 from polyrec.recipes.embeddings.config import Config
+from polyrec.recipes.embeddings.factors import ANCHORS, FACTORS
 from polyrec.recipes.embeddings.idle import idle
 from polyrec.recipes.embeddings.log import hidden
 from polyrec.recipes.embeddings.tables import CURVES, EXPECTED
@@ -64,7 +65,7 @@ TRAINING = frozenset({"epochs", "lr", "log_every", "memory_mb"})
 LENGTH = "epochs"
 LISTS = (5, 10, 20, 50)
 __all__ = [
-    "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "RIVALS", "TRAINING", "VARIANTS", "Config",
+    "ANCHORS", "CURVES", "DEFAULT", "EXPECTED", "FACTORS", "LENGTH", "RIVALS", "TRAINING", "VARIANTS", "Config",
     "ceiling", "data", "graph_of", "idle", "model", "plan", "serve",
 ]  # fmt: skip
 
