@@ -158,15 +158,15 @@ def order() -> Claim:
     """Does the order of events reach the vectors?"""
     figures = []
     for title, data in LOGS.items():
-        sentence = told(data, "word2vec")
-        shuffled = told(data, "word2vec", "shuffled")
+        sentence = told(data, "word2vec", **PASSES)
+        shuffled = told(data, "word2vec", "shuffled", **PASSES)
         figures += [
             versus(f"{title}, word2vec, in order - shuffled", data, sentence, shuffled),
             versus(
                 f"{title}, word2vec, in order - reversed", data, sentence,
-                told(data, "word2vec", "reversed"), side=0,
+                told(data, "word2vec", "reversed", **PASSES), side=0,
             ),
-            versus(f"{title}, word2vec - item2vec", data, sentence, told(data, "item2vec"), side=0),
+            versus(f"{title}, word2vec - item2vec", data, sentence, told(data, "item2vec", **PASSES), side=0),
         ]  # fmt: skip
     return Claim("word2vec reads order: shuffled histories give worse vectors", tuple(figures))
 
@@ -227,15 +227,13 @@ def forms() -> Claim:
 
 
 def windows() -> Claim:
-    """Windows of word2vec."""
+    """Windows of word2vec, each with as many passes as make the number of pairs equal."""
     figures = []
     for title, data in LOGS.items():
-        five = told(data, "word2vec", window=5)
-        for width, side in ((1, 1), (2, 1), (10, -1), (20, -1)):
-            rival = told(data, "word2vec", window=width)
-            figures.append(
-                versus(f"{title}, word2vec, window 5 - {width}", data, five, rival, side=abs(side))
-            )
+        five = told(data, "word2vec", window=5, **PASSES)
+        for width in (1, 2, 10, 20):
+            rival = told(data, "word2vec", window=width, epochs=5 * PASSES["epochs"] // width)
+            figures.append(versus(f"{title}, word2vec, window 5 - {width}", data, five, rival))
     return Claim("a window of 5 suits histories of items", tuple(figures))
 
 
