@@ -21,7 +21,7 @@ from polyrec.recipes.embeddings import build
 from polyrec.recipes.embeddings.config import Config
 from polyrec.recipes.embeddings.factors import ANCHORS, FACTORS
 from polyrec.recipes.embeddings.idle import idle
-from polyrec.recipes.embeddings.log import hidden
+from polyrec.recipes.embeddings.log import given, hidden
 from polyrec.recipes.embeddings.tables import CURVES, EXPECTED
 from polyrec.recipes.plan import Plan
 from polyrec.recommend import Explore, Exploring, Shown
@@ -41,6 +41,11 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "item2vec": {},
     "item2vec_add": {"form": "add"},
     "item2vec_concat": {"form": "concat"},
+    # a benchmark's on LightGCN's splits; what its README leaves open is word2vec's or ours
+    "item2vec_bars": {
+        **ORDERED, "reading": "full", "window": 20, "negatives": 50, "epochs": 200, "dim": 64,
+        "length": 0, "split": "given", "fit": "all",
+    },
     "item2vec_sessions": {"rows": "session"},
     # The same log read in order: is it the set or the sequence that helps?
     "word2vec": ORDERED,
@@ -58,7 +63,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "ges": {**SIDES, "fusion": "mean"},
     "eges": SIDES,
     "eges_without_own": {**SIDES, "without_own": 0.3},
-}
+}  # fmt: skip
 DEFAULT = "item2vec"
 RIVALS = ("popular",)
 TRAINING = frozenset({"epochs", "lr", "log_every", "memory_mb"})
@@ -72,7 +77,9 @@ __all__ = [
 
 def data(config: Config) -> Split:
     """The log, filtered and split as the settings say; or with some of its items hidden."""
-    return hidden(config) if config.hide else parts.split(config)
+    if config.hide:
+        return hidden(config)
+    return given(config) if config.split == "given" else parts.split(config)
 
 
 def model(config: Config, facts: Facts) -> nn.Module:

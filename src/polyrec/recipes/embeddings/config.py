@@ -46,6 +46,9 @@ class Config:
     ties: Literal["file", "shuffle", "same-side"] = setting(
         "file", "what the file's order means where times are equal; shuffle: nothing"
     )
+    fit: Literal["train", "all"] = setting(
+        "train", "given: a tenth of train is validation; all: learnt from too, settings are fixed"
+    )
     cut: float = setting(0.8, "by-user: share of a sequence that asks", above=0, below=1)
     hide: float = setting(
         0.0,

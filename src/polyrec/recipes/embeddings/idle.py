@@ -23,6 +23,7 @@ def _log(config: Config) -> Rules:
     kept = config.split == "kept"
     return {
         "cut": (config.split != "by-user" and not config.hide, "split=by-user, or hide,"),
+        "fit": (config.split != "given" or config.hide > 0, "split=given with hide=0"),
         "split": (config.hide > 0, "hide=0"),
         "hide_seed": (not config.hide, "hide"),
         "cold_columns": (

@@ -1,4 +1,4 @@
-"""A log some of whose items nobody has met: made by hiding, so that cold start can be measured."""
+"""Logs that come split, and logs some of whose items nobody has met, made by hiding."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from polyrec.data.events import JSON
 from polyrec.evaluate import hide
 from polyrec.recipes import parts
 from polyrec.recipes.embeddings.config import Config
+from polyrec.recipes.graphs.log import with_validation
+
+
+VALID = 0.1  # of each person's train events, where the files give no validation
+
+
+def given(config: Config) -> Split:
+    """The parts that the files name; validation is cut from train where they name none."""
+    dataset = data.filters.apply(parts.log(config), parts.filters(config))
+    found = dataset.split(data.SplitConfig(how="given", valid_from_train=VALID))
+    return with_validation(found) if config.fit == "all" else found
 
 
 def hidden(config: Config) -> Split:
