@@ -70,8 +70,8 @@ TRAINING = frozenset({"epochs", "lr", "log_every", "memory_mb"})
 LENGTH = "epochs"
 LISTS = (5, 10, 20, 50)
 __all__ = [
-    "ANCHORS", "CURVES", "DEFAULT", "EXPECTED", "FACTORS", "LENGTH", "RIVALS", "TRAINING", "VARIANTS", "Config",
-    "ceiling", "data", "graph_of", "idle", "model", "plan", "serve",
+    "ANCHORS", "CURVES", "DEFAULT", "EXPECTED", "FACTORS", "LENGTH", "RIVALS", "TRAINING",
+    "VARIANTS", "Config", "ceiling", "data", "graph_of", "idle", "model", "plan", "serve",
 ]  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from polyrec.recipes import parts
 from polyrec.recipes.embeddings.config import Config
 from polyrec.recipes.graphs.log import with_validation
 
-
 VALID = 0.1  # of each person's train events, where the files give no validation
 
 
