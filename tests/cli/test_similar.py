@@ -9,7 +9,7 @@ from tests.experiment.orders import say, train
 
 from polyrec.experiment.stored import stored
 
-STRATEGIES = ("category_mean", "side_mean", "knn_mean", "features", "cluster", "tree")
+STRATEGIES = ("category_mean", "side_mean", "knn_mean", "features", "inductive", "cluster", "tree")
 
 
 @pytest.fixture(scope="module")

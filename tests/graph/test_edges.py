@@ -76,7 +76,7 @@ def test_bad_edges_are_refused_with_the_first_row(change: dict[str, object], say
 
 
 def test_a_node_whose_edges_all_weigh_nothing_is_named_with_the_remedy() -> None:
-    with pytest.raises(ValueError, match=r'node 2 weigh 0.*weights="uniform"'):
+    with pytest.raises(ValueError, match=r"node 2 weigh 0.*weight=None"):
         relation_of(KEY, edges([0, 1, 0, 1, 1]), (3, 3))
 
 

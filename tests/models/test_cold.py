@@ -16,6 +16,7 @@ from polyrec.models.embedding import (
     CategoryMean,
     Clusters,
     Computed,
+    Inductive,
     ItemVectors,
     KnnMean,
     SideMean,
@@ -148,3 +149,47 @@ def test_a_table_of_vectors_refuses_what_is_not_finite() -> None:
         model.fill(VECTORS * torch.nan, WARM)
     with pytest.raises(ValueError, match="shape"):
         model.fill(VECTORS[:3], WARM)
+
+
+def test_a_layer_over_features_and_neighbours_finds_a_linear_truth() -> None:
+    """Vectors that are linear in the features are told of a new item, whoever is near."""
+    draw = torch.Generator().manual_seed(0)
+    features = torch.randn(41, 3, generator=draw)
+    vectors = features @ torch.randn(3, 4, generator=draw)
+    warm = torch.arange(41) > 5
+    warm[0] = False
+    cold = torch.arange(1, 6)
+    known = Warm(vectors * warm[:, None], warm)
+    found = cold_start(Inductive(features, k=3, ridge=1e-6), known, cold)
+    torch.testing.assert_close(found.vectors, vectors[cold], atol=1e-3, rtol=1e-3)
+    assert found.source(0) == "computed from its features and neighbours"
+
+
+def test_a_layer_reads_neighbours_where_features_alone_do_not_say() -> None:
+    """Two groups of items whose order inside a group is noise: the group's vector comes back."""
+    draw = torch.Generator().manual_seed(0)
+    angle = torch.rand(61, generator=draw) * 0.2 + torch.arange(61) % 3 * 2.0
+    features = torch.stack([angle.cos(), angle.sin()], 1)
+    vectors = torch.eye(3)[torch.arange(61) % 3]
+    warm = torch.arange(61) > 6
+    cold = torch.arange(1, 7)
+    found = cold_start(Inductive(features, k=5, ridge=0.01), Warm(vectors, warm), cold)
+    assert found.vectors.argmax(1).tolist() == [1, 2, 0, 1, 2, 0]
+    assert (found.vectors - vectors[cold]).abs().max() < 0.1
+
+
+def test_a_layer_refuses_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="k >= 1"):
+        Inductive(VECTORS, k=0)
+    with pytest.raises(ValueError, match="budget"):
+        cold_start(Inductive(torch.ones(8, 600), budget_mb=1), KNOWN, COLD)
+
+
+def test_a_placed_item_is_not_built_upon() -> None:
+    model = ItemVectors(7, 2, torch.nn.Identity())
+    model.fill(VECTORS, WARM)
+    model.place(COLD, torch.ones(3, 2))
+    assert torch.equal(Warm.of(model).warm, WARM)
+    assert model.warm[COLD].all()
+    with pytest.raises(ValueError, match="learnt"):
+        model.place(torch.tensor([1]), torch.ones(1, 2))

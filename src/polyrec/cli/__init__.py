@@ -18,6 +18,7 @@ import typer
 
 from polyrec.cli import ablate, demo, judge, run, show
 from polyrec.cli import data as data_verbs
+from polyrec.cli.checks.verbs import audit, doctor
 from polyrec.cli.graphs.figures import graph
 from polyrec.cli.graphs.similar import similar
 
@@ -36,6 +37,8 @@ app.command("show")(show.show)
 app.command("run")(run.run)
 app.command("nodes")(run.nodes)
 app.command("judge")(judge.judge)
+app.command("audit")(audit)
+app.command("doctor")(doctor)
 app.command("compare")(judge.compare)
 app.command("ablate")(ablate.ablate)
 app.command("recommend")(judge.recommend)

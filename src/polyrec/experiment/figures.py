@@ -52,7 +52,7 @@ def before(split: Split, config: Any) -> Iterator[str]:
     requests = len(split.test)
     yield (
         f"{split.facts.items:,} items, {len(split.train):,} train events, {len(split.valid):,} "
-        f"validation and {requests:,} test requests ({config.split})"
+        f"validation and {requests:,} test requests ({split.how.get('how', config.split)})"
     )
     kept = Path(config.data or ".") / "split.json"
     if config.data and config.split != "kept" and kept.is_file():

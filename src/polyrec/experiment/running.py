@@ -19,6 +19,7 @@ from polyrec.data import Split
 from polyrec.experiment import figures, records
 from polyrec.experiment.figures import Judged, Trained
 from polyrec.experiment.folders import forked, free, name_of
+from polyrec.experiment.graphs import checks
 from polyrec.experiment.stored import Stored, has_effect, made, restore, stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.files import writing_folder
@@ -234,6 +235,9 @@ def _judged(job: Job) -> Outcome:
         *figures.beside(judged, primary),
     ):
         job.watch.line(line)
+    leaks = checks.leaks(job.recipe, job.config, job.split)
+    for finding in (*leaks, *(checks.diagnosed(job.run) or ())):
+        job.watch.line(f"  {finding.line()}")
     job.watch.line(f"  page: {report.write(job.run.path)}")
     return Outcome(job.run.path, judged, seconds, peak)
 

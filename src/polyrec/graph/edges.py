@@ -103,7 +103,7 @@ def refuse_weightless(relation: Relation) -> None:
         raise ValueError(
             f"relation {relation.key}: all {relation.degree[bad[0]]:,} edges of node {bad[0]:,} "
             f"weigh 0 ({len(bad):,} such nodes); at least one must weigh more; drop them, or leave "
-            'the weights out (weight=None; weights="uniform" where it is asked)'
+            "the weights out (weight=None)"
         )
 
 

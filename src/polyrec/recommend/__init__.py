@@ -6,7 +6,7 @@ and the list is the most popular items where counts were given, else empty.
 """
 
 from polyrec.recommend.diverse import Diverse
-from polyrec.recommend.explore import Explore, Shown
+from polyrec.recommend.explore import Explore, Exploring, Shown
 from polyrec.recommend.fallback import Fallback
 from polyrec.recommend.parts import NO_HISTORY, WHY, Pooling
 from polyrec.recommend.retrieve import Retrieve
@@ -25,6 +25,7 @@ __all__ = [
     "WHY",
     "Diverse",
     "Explore",
+    "Exploring",
     "Fallback",
     "Pooling",
     "Retrieve",

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from polyrec.types import TopK
+from polyrec.progress import derived_seed
+from polyrec.types import Ragged, Recommender, Requests, TopK
 
 AT_ONCE = 1 << 22  # draws held at a time: 32 MB
 
@@ -76,3 +77,40 @@ class Explore:
             for at in range(0, rows, step)
         ]
         return torch.from_numpy(np.concatenate(best))
+
+
+@dataclass(frozen=True)
+class Exploring:
+    """A recommender that keeps the last place of some lists for what few have seen.
+
+    The same requests asked together get the same lists; the draws rest on `seed` alone. A list
+    that would get an item it must not hold stays as it was. It depends on its length: only the
+    last of the k places asked for changes.
+    """
+
+    inner: Recommender
+    how: Explore
+    shown: Shown
+    seed: int = 0
+
+    def recommend(
+        self, requests: Requests, k: int, exclude: Ragged | None = None, among: Tensor | None = None
+    ) -> TopK:
+        """The inner lists, some with a fresh last place."""
+        lists = self.inner.recommend(requests, k, exclude, among)
+        shown = self.shown
+        if among is not None:
+            times = torch.full_like(shown.times, self.how.below)
+            times[among] = shown.times[among]
+            shown = Shown(times, shown.chosen)
+        generator = torch.Generator().manual_seed(derived_seed("explore", self.seed))
+        found = self.how(lists, shown, generator)
+        if exclude is None or not len(lists.ids):
+            return found
+        banned = torch.zeros(len(lists.ids), dtype=torch.bool)
+        banned[exclude.row[exclude.values == found.ids[exclude.row, -1]]] = True
+        return TopK(torch.where(banned[:, None], lists.ids, found.ids), found.scores, found.why)
+
+    def score(self, requests: Requests, ids: Tensor) -> Tensor:
+        """As the inner recommender."""
+        return self.inner.score(requests, ids)

@@ -18,8 +18,8 @@ def similar(
     strategy: Annotated[
         str,
         typer.Option(
-            help="gives new items a vector: category_mean, side_mean, knn_mean, features, cluster "
-            "or tree; empty: only items the run has learnt"
+            help="gives new items a vector: category_mean, side_mean, knn_mean, features, "
+            "inductive, cluster or tree; empty: only items that have one in the run"
         ),
     ] = "",
     columns: Annotated[

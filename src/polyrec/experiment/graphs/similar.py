@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from polyrec import index
 from polyrec.data import Facts
 from polyrec.experiment.stored import stored
 from polyrec.experiment.watching import Quiet, Watch
-from polyrec.models.embedding import Warm, cold_start, extended
+from polyrec.models.embedding import ItemVectors, Warm, cold_start, extended
 from polyrec.models.embedding.asking import LEARNT
 from polyrec.recipes import near
 from polyrec.recipes import parts as retrieval
@@ -51,7 +51,7 @@ def similar(path: Path, ask: Near, watch: Watch = Quiet()) -> dict[str, Any]:
     item = _item(facts, ask.id, path)
     known = retrieval.warm_of(model, facts)
     if not ask.strategy:
-        held = _learnt(known)
+        held = _held(model, known, getattr(told.config, "cold", ""))
     else:
         ground = retrieval.Ground(model, facts, known, ask.columns, told.config.seed)
         held = _placed(ground, ask.strategy)
@@ -76,6 +76,16 @@ def similar(path: Path, ask: Near, watch: Watch = Quiet()) -> dict[str, Any]:
 
 def _learnt(known: Warm) -> Map:
     return Map(known.vectors, tuple(LEARNT if warm else "" for warm in known.warm.tolist()))
+
+
+def _held(model: nn.Module, known: Warm, cold: str) -> Map:
+    """What the run itself answers with: learnt vectors, and those its own strategy placed."""
+    learnt = _learnt(known)
+    if not isinstance(model, ItemVectors):
+        return learnt
+    guess = f"placed by cold={cold}"
+    sources = zip(learnt.sources, model.placed.tolist(), strict=True)
+    return Map(model.vectors, tuple(guess if placed else source for source, placed in sources))
 
 
 def _placed(ground: retrieval.Ground, name: str) -> Map:

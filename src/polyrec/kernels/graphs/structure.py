@@ -175,27 +175,32 @@ class Work(NamedTuple):
     met: I64
 
 
+@njit(cache=True)
+def room(size: int) -> Work:
+    """Arrays of one thread, as nothing was met yet."""
+    return Work(
+        np.zeros(size),
+        np.zeros(size),
+        np.empty(size, np.int64),
+        np.zeros(size, np.int8),
+        np.empty(size, np.int64),
+    )
+
+
 @njit(cache=True, parallel=True)
 def _pushes(rows: Rows, seeds: I64, how: Push, ids: I32, value: F32) -> None:
     nodes = len(rows.indptr) - 1
     for chunk in prange(CHUNKS):
         first, stop = _bounds(chunk, len(seeds))
-        size = nodes if first < stop else 0
-        work = Work(
-            np.zeros(size),
-            np.zeros(size),
-            np.empty(size, np.int64),
-            np.zeros(size, np.int8),
-            np.empty(size, np.int64),
-        )
+        work = room(nodes if first < stop else 0)
         for s in range(first, stop):
-            count = _spread(rows, seeds[s], how, work)
+            count = spread(rows, seeds[s], how, work)
             _keep_best(work.met[:count], work.rank, ids[s], value[s])
-            _forget(work, count)
+            forget(work, count)
 
 
 @njit(cache=True)
-def _forget(work: Work, count: int) -> None:
+def forget(work: Work, count: int) -> None:
     """Makes the arrays as new: only what was met needs it.
 
     A function of its own: written inside the parallel loop, numba 0.68 loses these stores.
@@ -208,7 +213,7 @@ def _forget(work: Work, count: int) -> None:
 
 
 @njit(cache=True)
-def _spread(rows: Rows, seed: int, how: Push, work: Work) -> int:
+def spread(rows: Rows, seed: int, how: Push, work: Work) -> int:
     """Moves mass from the seed until little is left anywhere; returns how many nodes it met."""
     size = len(work.queue)
     work.rest[seed] = 1.0

@@ -15,6 +15,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from polyrec.kernels.graphs.rng import below, purpose, stream_key, unit_float
+from polyrec.kernels.graphs.structure import Push, Rows, forget, room, spread
 
 I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
@@ -51,26 +52,31 @@ def ranked_window(
 ) -> I32:
     """[n, W]: items drawn from ranks first..last of each item's personalised PageRank; -1 = none.
 
-    `settings`: the chance to start over and the residue that pushing leaves at an edge (Andersen
-    et al. 2006); an item whose mass stays below it has no rank and is never drawn. Rank 1 is the
-    best other item.
+    `settings`: those of `Push`; an item that no mass settles on has no rank and is never drawn.
+    Rank 1 is the best other item.
     """
     n = len(graph.item_start) - 1
     out = np.full((n, kept), -1, np.int32)
-    parts = graph.item_start, graph.item_to, graph.holder_start, graph.holder_to
     chance = purpose("ranked window"), np.uint64(seed % 2**64)
-    _window(parts, ranks, settings, chance, out)
+    _window(_rows(graph), n, ranks, Push(*map(float, settings)), chance, out)
     return out
 
 
 def pagerank(graph: Bipartite, item: int, settings: tuple[float, float]) -> F64:
     """[n + u]: pushed mass from one item, items first, then holders; for tests and looks."""
-    total = len(graph.item_start) + len(graph.holder_start) - 2
-    mass, residue = np.zeros(total), np.zeros(total)
-    parts = graph.item_start, graph.item_to, graph.holder_start, graph.holder_to
-    scratch = np.empty(total + 1, np.int64), np.zeros(total, np.bool_), np.empty(total, np.int64)
-    _push(parts, item, settings, (mass, residue), scratch)
-    return mass
+    rows = _rows(graph)
+    work = room(len(rows.indptr) - 1)
+    spread(rows, item, Push(*map(float, settings)), work)
+    return work.rank
+
+
+def _rows(graph: Bipartite) -> Rows:
+    """Both directions as one graph: items first, then holders."""
+    n = len(graph.item_start) - 1
+    indptr = np.concatenate([graph.item_start, graph.holder_start[1:] + graph.item_start[-1]])
+    indices = np.concatenate([graph.item_to + n, graph.holder_to]).astype(np.int32)
+    degree = np.diff(indptr)
+    return Rows(indptr, indices, np.repeat(1 / np.maximum(degree, 1), degree))
 
 
 @njit(cache=True, parallel=True)
@@ -117,69 +123,24 @@ def _most(seen: I32, own: np.int64, found: I32, times: I32) -> None:
         times[at], found[at] = count, value
 
 
-@njit(cache=True)
-def _push(parts, item, settings, values, scratch):  # type: ignore[no-untyped-def]
-    """Mass settles where the residue per edge is large, and its rest goes on; touched nodes."""
-    item_start, item_to, holder_start, holder_to = parts
-    restart, least = settings
-    mass, residue = values
-    queue, waiting, touched = scratch
-    n, size = len(item_start) - 1, len(queue)
-    residue[item] = 1.0
-    queue[0], head, tail, count = item, 0, 1, 1
-    waiting[item] = True
-    touched[0] = item
-    while head != tail:
-        node = queue[head]
-        head = (head + 1) % size
-        waiting[node] = False
-        is_item = node < n
-        row = node if is_item else node - n
-        start, to = (item_start, item_to) if is_item else (holder_start, holder_to)
-        degree = start[row + 1] - start[row]
-        if degree == 0 or residue[node] <= least * degree:
-            continue
-        rest = residue[node]
-        mass[node] += restart * rest
-        residue[node] = 0.0
-        share = (1 - restart) * rest / degree
-        for e in range(start[row], start[row + 1]):
-            other = to[e] + n if is_item else to[e]
-            if residue[other] == 0.0 and mass[other] == 0.0:
-                touched[count] = other
-                count += 1
-            residue[other] += share
-            row_other = other if other < n else other - n
-            of = item_start if other < n else holder_start
-            if not waiting[other] and residue[other] > least * (of[row_other + 1] - of[row_other]):
-                queue[tail] = other
-                tail = (tail + 1) % size
-                waiting[other] = True
-    return count
-
-
 @njit(cache=True, parallel=True)
-def _window(parts, ranks, settings, chance, out):  # type: ignore[no-untyped-def]
-    n, holders = len(parts[0]) - 1, len(parts[2]) - 1
+def _window(rows, n, ranks, how, chance, out):  # type: ignore[no-untyped-def]
+    nodes = len(rows.indptr) - 1
     per = (n + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
-        mass, residue = np.zeros(n + holders), np.zeros(n + holders)
-        queue = np.empty(n + holders + 1, np.int64)
-        waiting, touched = np.zeros(n + holders, np.bool_), np.empty(n + holders, np.int64)
+        work = room(nodes)
         for item in range(chunk * per, min((chunk + 1) * per, n)):
-            count = _push(parts, item, settings, (mass, residue), (queue, waiting, touched))
+            count = spread(rows, item, how, work)
             scored = np.empty(count, np.int64)
             held = 0
-            touched[:count].sort()
+            work.met[:count].sort()
             for t in range(count):
-                node = touched[t]
-                if node < n and node != item and mass[node] > 0:
+                node = work.met[t]
+                if node < n and node != item and work.rank[node] > 0:
                     scored[held] = node
                     held += 1
-            _draw(scored[:held], mass, ranks, (chance, item), out[item])
-            for t in range(count):
-                mass[touched[t]] = 0.0
-                residue[touched[t]] = 0.0
+            _draw(scored[:held], work.rank, ranks, (chance, item), out[item])
+            forget(work, count)
 
 
 @njit(cache=True)

@@ -13,7 +13,7 @@ from polyrec.models.embedding.cold import (
     extended,
 )
 from polyrec.models.embedding.eges import EGES, Sides, bge, ges, sides_of
-from polyrec.models.embedding.fitted import Clusters, Tree, side_features
+from polyrec.models.embedding.fitted import Clusters, Inductive, Tree, side_features
 from polyrec.models.embedding.nodes import (
     Edges,
     NodeVectors,
@@ -35,6 +35,7 @@ __all__ = [
     "Clusters",
     "Computed",
     "Edges",
+    "Inductive",
     "Item2Vec",
     "ItemVectors",
     "KnnMean",

@@ -21,10 +21,13 @@ class ItemVectors(nn.Module):
 
     `learner` is what found them; it is kept with the weights, so that an item without a vector
     can be given one later. An item that is not warm is zero: it has no direction and scores 0.
+    `placed` marks items whose vector is a guess of cold start: they answer, and nothing rests on
+    them.
     """
 
     vectors: Tensor
     warm: Tensor
+    placed: Tensor
     similarity: Cosine
 
     def __init__(self, items: int, dim: int, learner: nn.Module, length: int | None = None) -> None:
@@ -35,6 +38,7 @@ class ItemVectors(nn.Module):
         self.learner, self.length = learner, length
         self.register_buffer("vectors", torch.zeros(items + 1, dim))
         self.register_buffer("warm", torch.zeros(items + 1, dtype=torch.bool))
+        self.register_buffer("placed", torch.zeros(items + 1, dtype=torch.bool))
         self.similarity = Cosine()
 
     def fill(self, vectors: Tensor, warm: Tensor) -> None:
@@ -53,6 +57,21 @@ class ItemVectors(nn.Module):
         self.warm.copy_(warm)
         self.warm[0] = False
         self.vectors.copy_(vectors.masked_fill(~self.warm[:, None], 0))
+        self.placed.zero_()
+
+    def place(self, ids: Tensor, vectors: Tensor) -> None:
+        """Gives items without a learnt vector one: ids [C], vectors [C, D].
+
+        Raises:
+            ValueError: an item has a learnt vector, or a number is not finite.
+        """
+        if bool((self.warm & ~self.placed)[ids].any()):
+            raise ValueError("place: an item among these has a learnt vector; place cold ones")
+        if not bool(torch.isfinite(vectors).all()):
+            raise ValueError("place: a vector holds NaN or inf")
+        self.vectors[ids] = vectors
+        self.warm[ids] = True
+        self.placed[ids] = True
 
     def prepare(self) -> Self:
         """Nothing to do once."""

@@ -34,8 +34,8 @@ class Warm:
 
     @classmethod
     def of(cls, model: ItemVectors) -> Warm:
-        """Those of a solved model."""
-        return cls(model.vectors, model.warm)
+        """Those that a model learnt; what was placed before is a guess and not built upon."""
+        return cls(model.vectors, model.warm & ~model.placed)
 
     @property
     def ids(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Cold start by classic models: clusters and regression trees over features of items.
+"""Cold start by what is fitted to the warm items: clusters, trees, a layer over neighbours.
 
 Letters: n items, F features, D width.
 """
@@ -16,8 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from polyrec import index
 from polyrec.data import Bag, Dense, Sparse, Table
 from polyrec.models.embedding.cold import Placed, Warm, means
+from polyrec.types import Ragged
 
 MB = 2**20
 
@@ -67,6 +69,63 @@ class Tree:
         found = np.asarray(grown.predict(x[ids.numpy()]), np.float32).reshape(len(ids), -1)
         why = torch.ones(len(ids), dtype=torch.int64)
         return Placed(torch.from_numpy(found), why, ("mean of its leaf",))
+
+
+@dataclass(frozen=True)
+class Inductive:
+    """What one layer of a graph network computes from an item's features and its neighbours.
+
+    GraphSAGE's mean layer without its nonlinearity, W[x_v ; 1 ; mean_{u in N(v)} z_u], so that W
+    is solved by ridge regression on the warm items instead of trained. An item that nobody has met
+    has no edges but those of features [n + 1, F]: N(v) are the k warm items with the largest
+    cosine, itself left out. Source: Hamilton et al. 2017, algorithm 1 with one layer.
+
+    Raises:
+        ValueError: k below 1, or the squares of the features exceed the budget.
+    """
+
+    features: Tensor
+    k: int = 10
+    ridge: float = 1.0
+    budget_mb: int = 1_000
+
+    def __post_init__(self) -> None:
+        if self.k < 1 or self.ridge <= 0:
+            raise ValueError(f"inductive: k={self.k}, ridge={self.ridge}; need k >= 1, ridge > 0")
+
+    def __call__(self, known: Warm, ids: Tensor) -> Placed:
+        """[C], all placed."""
+        warm = known.ids
+        width = self.features.shape[1] + 1 + known.vectors.shape[1]
+        need = 8 * width * (width + 2 * len(warm))
+        if need > self.budget_mb * MB:
+            raise ValueError(
+                f"inductive: {width:,} inputs of {len(warm):,} items take {need / MB:,.0f} MB, the "
+                f"budget is {self.budget_mb:,} MB; name fewer columns"
+            )
+        x = self._inputs(known, warm)
+        square = x.T @ x + self.ridge * torch.eye(width, dtype=torch.float64)
+        w = torch.linalg.solve(square, x.T @ known.vectors[warm].double())
+        found = (self._inputs(known, ids) @ w).float()
+        why = torch.ones(len(ids), dtype=torch.int64)
+        return Placed(found, why, ("computed from its features and neighbours",))
+
+    def _inputs(self, known: Warm, ids: Tensor) -> Tensor:
+        """[C, F + 1 + D], float64."""
+        unit = F.normalize(self.features, dim=1)
+        found, _ = index.top_scores(
+            lambda rows: unit[ids[rows]] @ unit.T,
+            len(ids),
+            min(self.k, max(len(known.ids) - 1, 1)),
+            Ragged(ids, torch.arange(len(ids) + 1)),
+            known.ids,
+            self.budget_mb,
+        )
+        there = (found > 0).float()
+        count = there.sum(1).clamp(min=1)[:, None]
+        beside = (known.vectors[found] * there[..., None]).sum(1) / count
+        one = torch.ones(len(ids), 1)
+        return torch.cat([self.features[ids], one, beside], 1).double()
 
 
 def side_features(

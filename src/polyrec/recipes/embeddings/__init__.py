@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from polyrec.data import Facts, Split
+from polyrec.graph import Graph
 from polyrec.models.embedding import ItemVectors
 from polyrec.recipes import parts
 from polyrec.recipes.embeddings import build
 from polyrec.recipes.embeddings.config import Config
+from polyrec.recipes.embeddings.factors import ANCHORS, FACTORS
 from polyrec.recipes.embeddings.idle import idle
+from polyrec.recipes.embeddings.log import given, hidden
 from polyrec.recipes.embeddings.tables import CURVES, EXPECTED
 from polyrec.recipes.plan import Plan
+from polyrec.recommend import Explore, Exploring, Shown
 from polyrec.train import Solve
 from polyrec.types import Progress, Recommender
 
@@ -36,6 +41,11 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "item2vec": {},
     "item2vec_add": {"form": "add"},
     "item2vec_concat": {"form": "concat"},
+    # a benchmark's on LightGCN's splits; what its README leaves open is word2vec's or ours
+    "item2vec_bars": {
+        **ORDERED, "reading": "full", "window": 20, "negatives": 50, "epochs": 200, "dim": 64,
+        "length": 0, "split": "given", "fit": "all",
+    },
     "item2vec_sessions": {"rows": "session"},
     # The same log read in order: is it the set or the sequence that helps?
     "word2vec": ORDERED,
@@ -53,21 +63,23 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "ges": {**SIDES, "fusion": "mean"},
     "eges": SIDES,
     "eges_without_own": {**SIDES, "without_own": 0.3},
-}
+}  # fmt: skip
 DEFAULT = "item2vec"
 RIVALS = ("popular",)
 TRAINING = frozenset({"epochs", "lr", "log_every", "memory_mb"})
 LENGTH = "epochs"
 LISTS = (5, 10, 20, 50)
 __all__ = [
-    "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "RIVALS", "TRAINING", "VARIANTS", "Config",
-    "ceiling", "data", "idle", "model", "plan", "serve",
+    "ANCHORS", "CURVES", "DEFAULT", "EXPECTED", "FACTORS", "LENGTH", "RIVALS", "TRAINING",
+    "VARIANTS", "Config", "ceiling", "data", "graph_of", "idle", "model", "plan", "serve",
 ]  # fmt: skip
 
 
 def data(config: Config) -> Split:
-    """The log, filtered and split as the settings say."""
-    return parts.split(config)
+    """The log, filtered and split as the settings say; or with some of its items hidden."""
+    if config.hide:
+        return hidden(config)
+    return given(config) if config.split == "given" else parts.split(config)
 
 
 def model(config: Config, facts: Facts) -> nn.Module:
@@ -77,22 +89,36 @@ def model(config: Config, facts: Facts) -> nn.Module:
 
 def serve(config: Config, model: nn.Module, facts: Facts) -> Recommender:
     """The object that is measured and served."""
-    return parts.recommender(config, model, facts)
+    found = parts.recommender(config, model, facts)
+    if config.cold != "explore":
+        return found
+    # a log of choices holds no showings: its events stand for them, and nothing is known as liked
+    shown = Shown(facts.counts, torch.zeros_like(facts.counts))
+    return Exploring(found, Explore(config.explore, config.explore_below), shown, config.seed)
 
 
 def plan(config: Config, split: Split, model: nn.Module) -> Plan:
     """One stage that solves: there is nothing to select on the way."""
     judge = parts.Judge(
-        config, split, lambda solved: serve(config, solved, split.facts), "", lengths=LISTS
-    )
+        config, split, lambda solved: serve(config, solved, split.facts), "", lengths=LISTS,
+        lists="by length" if config.cold == "explore" else "nested",
+    )  # fmt: skip
 
     def solve(progress: Progress) -> None:
         if isinstance(model, ItemVectors):
             build.solve(config, model, split.train, progress)
+            build.place(config, model, split.facts)
         elif isinstance(model, parts.ClosedForm):
             model.solve(split.train)
 
     return Plan((Solve("solve", solve),), judge.validate, judge.full)
+
+
+def graph_of(config: Config, split: Split) -> Graph | None:
+    """What a variant walks on, for audits; None where it reads the log itself."""
+    if config.model in (*build.CLOSED, "word2vec"):
+        return None
+    return build.graph(config, split.train, split.facts.items)
 
 
 def ceiling(config: Config, split: Split) -> Recommender | None:

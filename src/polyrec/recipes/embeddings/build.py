@@ -22,10 +22,12 @@ from polyrec.models.embedding import (
     Sides,
     Training,
     Word2Vec,
+    cold_start,
     formed,
     sets,
     sides_of,
 )
+from polyrec.recipes import parts
 from polyrec.recipes.embeddings.config import Config
 from polyrec.types import Progress, Ragged
 
@@ -60,7 +62,7 @@ def learner(config: Config, facts: Facts) -> nn.Module:
             f"form={config.form}: needs output vectors of items, and {_lacks(config)}; "
             "leave form out"
         )
-    walks = DeepWalks(config.walks, config.walk_length, budget_mb=config.memory_mb)
+    walks = DeepWalks(config.walks, config.walk_length, config.weights, config.memory_mb)
     if config.model == "eges":
         return EGES(
             _sides(config, facts), config.dim, config.fusion, config.without_own,
@@ -70,7 +72,7 @@ def learner(config: Config, facts: Facts) -> nn.Module:
         return Word2Vec(facts.items, config.dim, training(config), config.memory_mb)
     words = Word2Vec(_nodes(config, facts), config.dim, training(config), config.memory_mb)
     if config.model == "node2vec":
-        second = Node2VecWalks(config.p, config.q, config.walks, config.walk_length)
+        second = Node2VecWalks(config.p, config.q, config.walks, config.walk_length, config.weights)
         return NodeVectors(words, second)
     if config.model == "metapath2vec":
         typed = MetapathWalks(PATH, config.walks, config.walk_length, config.memory_mb)
@@ -97,6 +99,24 @@ def solve(config: Config, model: ItemVectors, train: Events, progress: Progress)
     words = nodes.words
     at = ids + (len(words.seen) - 1 - items)  # items are the last of the nodes
     model.fill(formed(words, at, config.form), ~words.cold[at])
+
+
+def place(config: Config, model: ItemVectors, facts: Facts) -> None:
+    """Gives items without a vector one, as the setting `cold` says.
+
+    Raises:
+        ValueError: the strategy lacks what it needs.
+    """
+    if config.cold in ("none", "explore"):
+        return
+    known = parts.warm_of(model, facts)
+    columns = tuple(name.strip() for name in config.cold_columns.split(",") if name.strip())
+    if config.cold == "category_mean":
+        columns = columns or (config.category,)
+    made = parts.strategy(config.cold, parts.Ground(model, facts, known, columns, config.seed))
+    cold = (~known.warm).nonzero()[1:, 0]  # id 0 is nothing
+    if len(cold):
+        model.place(cold, cold_start(made, known, cold).vectors)
 
 
 def corpus(config: Config, train: Events, items: int) -> Ragged:

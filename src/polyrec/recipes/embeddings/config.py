@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from polyrec.graph.walks import Weights
 from polyrec.models.embedding.eges import Fuse
 from polyrec.models.embedding.training import Output, Reading, Updates
 from polyrec.models.embedding.vectors import Form
@@ -14,6 +15,10 @@ Model = Literal[
     "popular", "item_knn", "word2vec", "deepwalk", "node2vec", "metapath2vec", "line2", "eges"
 ]
 
+Cold = Literal[
+    "none", "category_mean", "side_mean", "knn_mean", "features", "inductive", "cluster", "tree",
+    "explore",
+]  # fmt: skip
 World = Literal[
     "retail", "retail_null", "retail_demo", "retail_demo_null", "retail_tiny", "retail_fresh",
     "retail_fresh_noise",
@@ -41,7 +46,17 @@ class Config:
     ties: Literal["file", "shuffle", "same-side"] = setting(
         "file", "what the file's order means where times are equal; shuffle: nothing"
     )
+    fit: Literal["train", "all"] = setting(
+        "train", "given: a tenth of train is validation; all: learnt from too, settings are fixed"
+    )
     cut: float = setting(0.8, "by-user: share of a sequence that asks", above=0, below=1)
+    hide: float = setting(
+        0.0,
+        "share of items without any train event; test asks for them; 0: none",
+        least=0,
+        below=0.51,
+    )
+    hide_seed: int = setting(1, "which items are hidden", least=0, below=2**62)
     seed: int = setting(1, "of starts, walks and draws", least=0, below=2**62)
     # who stands beside whom
     model: Model = setting("word2vec", "item2vec is word2vec with reading=set")
@@ -59,6 +74,7 @@ class Config:
     walk_length: int = setting(10, "nodes of a walk: EGES 10, DeepWalk 40, node2vec 80", least=2)
     p: float = setting(1.0, "node2vec: below 1 goes back more often", above=0)
     q: float = setting(1.0, "node2vec: below 1 moves away, above 1 stays near", above=0)
+    weights: Weights = setting("given", "a step by the edge's weight; uniform: all edges alike")
     edge_samples: int = setting(100, "line2: drawn edges for each there is", least=1)
     # how it is learnt
     dim: int = setting(128, "DeepWalk's, node2vec's", least=1, below=65_536)
@@ -84,6 +100,18 @@ class Config:
     without_own: float = setting(
         0.0, "eges: chance of an item to do without its own row in training", least=0, below=1
     )
+    # what items get that nobody has met
+    cold: Cold = setting("none", "a strategy of cold start; none: such items are never listed")
+    cold_columns: str = setting(
+        "", "columns of the items' table that it goes by, comma-separated; empty: all"
+    )
+    explore: float = setting(
+        0.1,
+        "cold=explore: share of lists whose last place goes to a rare item",
+        above=0,
+        below=1.01,
+    )
+    explore_below: int = setting(5, "cold=explore: rare is fewer train events than this", least=1)
     # how it answers
     form: Form = setting("input", "the item's vector: u; add: u + v; concat: [u; v]")
     length: int = setting(

@@ -22,14 +22,26 @@ def idle(config: Config) -> Mapping[str, str]:
 def _log(config: Config) -> Rules:
     kept = config.split == "kept"
     return {
-        "cut": (config.split != "by-user", "split=by-user"),
+        "cut": (config.split != "by-user" and not config.hide, "split=by-user, or hide,"),
+        "fit": (config.split != "given" or config.hide > 0, "split=given with hide=0"),
+        "split": (config.hide > 0, "hide=0"),
+        "hide_seed": (not config.hide, "hide"),
+        "cold_columns": (
+            config.cold in ("none", "explore") or config.model in CLOSED,
+            "cold=STRATEGY",
+        ),
+        "explore": (config.cold != "explore", "cold=explore"),
+        "explore_below": (config.cold != "explore", "cold=explore"),
         "min_users": (kept or config.k_core > 0, "another split, with k_core=0,"),
         "min_items": (kept or config.k_core > 0, "another split, with k_core=0,"),
         "k_core": (kept, "another split"),
         "kinds": (kept, "another split"),
         "positives": (kept, "another split"),
         "dedup": (kept, "another split"),
-        "ties": (config.split != "leave-one-out", "split=leave-one-out"),
+        "ties": (
+            config.split != "leave-one-out" or config.hide > 0,
+            "split=leave-one-out with hide=0",
+        ),
         "neighbours": (config.model != "item_knn", "model=item_knn"),
         "shrink": (config.model != "item_knn", "model=item_knn"),
     }
@@ -53,6 +65,7 @@ def _learning(config: Config) -> Rules:
         "max_set": (not graphs or config.graph != "together", "graph=together"),
         "walks": (config.model not in WALKED, "a model of walks"),
         "walk_length": (config.model not in WALKED, "a model of walks"),
+        "weights": (config.model not in ("deepwalk", "node2vec", "eges"), "a model of walks"),
         "p": (config.model != "node2vec", "model=node2vec"),
         "q": (config.model != "node2vec", "model=node2vec"),
         "edge_samples": (config.model != "line2", "model=line2"),

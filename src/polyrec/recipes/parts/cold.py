@@ -14,6 +14,7 @@ from polyrec.models.embedding import (
     CategoryMean,
     Clusters,
     Computed,
+    Inductive,
     ItemVectors,
     KnnMean,
     SideMean,
@@ -121,6 +122,10 @@ def _knn_mean(ground: Ground) -> Strategy:
     return KnnMean(side_features(ground.table, ground.named), distance="cosine")
 
 
+def _inductive(ground: Ground) -> Strategy:
+    return Inductive(side_features(ground.table, ground.named))
+
+
 def _cluster(ground: Ground) -> Strategy:
     return Clusters(side_features(ground.table, ground.named), seed=ground.seed)
 
@@ -134,6 +139,7 @@ STRATEGIES: dict[str, tuple[str, Callable[[Ground], Strategy]]] = {
     "side_mean": ("mean of the vectors of its side information", _side_mean),
     "knn_mean": ("mean of the 3 warm items with the nearest features", _knn_mean),
     "features": ("what the model computes from features alone", _features),
+    "inductive": ("what a graph layer computes from features and neighbours", _inductive),
     "cluster": ("mean of the warm items of its k-means cluster", _cluster),
     "tree": ("mean of the warm items of its leaf in a regression tree", _tree),
 }

@@ -106,6 +106,7 @@ class Judge:
     serve: Callable[[nn.Module], Recommender]
     selected_on: Literal["valid", ""] = "valid"  # closed forms have nothing to select
     lengths: tuple[int, ...] = (20,)  # of lists to judge beside the settings' own
+    lists: Literal["nested", "by length"] = "nested"  # whether a longer list begins with a shorter
 
     def __post_init__(self) -> None:
         chosen, items = self.settings.select_by, self.split.facts.items
@@ -147,8 +148,8 @@ class Judge:
             categories=groups,
             activity=torch.from_numpy(self.split.train.lengths.astype("int64")),
             # a spread list depends on its length: asking for one place more would change it
-            ties="skip" if self.settings.diversity else "count",
-            ranks="none" if self.settings.diversity else "full",
+            ties="count" if self._nested else "skip",
+            ranks="full" if self._nested else "none",
             part=part,
             data=self.split.hash[:12],
             split=str(self.split.how.get("how", "")),
@@ -158,6 +159,10 @@ class Judge:
         )
         names = (*METRICS, *SYSTEM, *(("diversity",) if groups is not None else ()))
         return ranking(rec, questions, names, self.ks(), setting=setting)
+
+    @property
+    def _nested(self) -> bool:
+        return self.lists == "nested" and not self.settings.diversity
 
     def ks(self) -> tuple[int, ...]:
         """Lengths of lists: `lengths`, the setting's and the selecting metric's own."""

@@ -1,0 +1,1 @@
+"""Verbs that look for what is wrong with a run."""
