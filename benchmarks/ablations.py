@@ -84,9 +84,9 @@ def keep(name: str, work: Path) -> None:
         "trims": held["trims"],
         "tables": tables,
     }
-    found["command"] = found["command"].replace(str(DATA), "$POLYREC_DATA")
+    told = json.dumps(found, indent=1).replace(str(DATA), "$POLYREC_DATA")
     STORE.mkdir(exist_ok=True)
-    (STORE / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+    (STORE / f"{name}.json").write_text(told + "\n")
 
 
 def _short(row: dict) -> dict:
