@@ -29,6 +29,14 @@ def test_show_gives_each_setting_with_its_reason() -> None:
     assert "* lr = 0.001" in said.out
 
 
+def test_reasons_and_data_sets_each_begin_in_one_column() -> None:
+    said = say("show", "sequence", "--variant", "esasrec").out.splitlines()
+    reasons = ("last events read", "columns of the people's table", "published lists")
+    assert len({line.find(why) for line in said for why in reasons if why in line}) == 1
+    rows = say("show", "sequence", "--expected").out.splitlines()
+    assert len({line.index(f" {line.split()[1]} ") for line in rows}) == 1
+
+
 def test_show_expected_gives_sources_with_their_tables() -> None:
     rows = say("show", "comirec", "--expected", "--json").json["expected"]
     assert rows

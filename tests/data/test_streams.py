@@ -158,3 +158,5 @@ def test_sequences_need_somebody_with_two_events() -> None:
     with pytest.raises(ValueError, match="nobody has 2 events"):
         Sequences(log_of(1, 1).events, 2, history=3)
     assert Sequences(log_of(1, 5).events, 2, history=3).skipped == 1
+    with pytest.raises(KeyError, match="no column 'price' beside the events; there are actor, "):
+        Sequences(log_of(4).events, 1, history=3, weight="price")

@@ -351,3 +351,15 @@ def test_an_evaluation_without_catalogue_still_knows_coverage_after_all():
     want = len(set(got.ranked.ids.flatten().tolist())) / N
     assert got.value("coverage@5") == pytest.approx(want)
     assert Catalogue(N).counts is None
+
+
+def test_an_interval_of_a_bounded_metric_never_leaves_its_range_on_either_side():
+    everything = [[item] for item in range(1, N + 1)] * 9
+    queries = torch.nn.functional.one_hot(torch.arange(len(everything)) % N, N)[:, None].float()
+    items = torch.cat([torch.zeros(1, N), torch.eye(N)])
+    people = torch.arange(len(everything))
+    questions = Questions(people, people, Ragged.of(everything), Ragged.of([[]] * len(people)))
+    got = ranking(Nearest(queries, items), questions, ["coverage"], [1], setting=Setting(items=N))
+    value = got.values["coverage@1"]
+    assert value.value == 1
+    assert 0 <= value.low <= value.high <= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from polyrec.experiment.ablation.arms import Arm, Bench
 from polyrec.experiment.ablation.decide import Trial, decide
 from polyrec.experiment.ablation.pace import Pace
 from polyrec.experiment.ablation.scheme import Scheme, cost, trim
+from polyrec.experiment.ablation.trainings.measure import measured
 from polyrec.experiment.ablation.trainings.shelf import Shelf
 from polyrec.metrics import Passport
 from polyrec.recipes import Anchor
@@ -181,3 +183,16 @@ def test_a_budget_for_nothing_says_what_the_least_takes():
 def test_two_processes_take_half_the_time():
     assert trim(scheme(), 63.0 / 2 / HOUR, shelf(), 2).search == "quarter"
     assert trim(scheme(), 63.0 / HOUR, shelf(), 2).search == "full"
+
+
+def test_steps_are_those_taken_and_not_those_that_the_log_last_told(tmp_path):
+    """A line every hundred steps and a training of 150: the end stands in another line."""
+    lines = [
+        {"kind": "train", "step": 1, "seconds": 1.0, "loss": {"next": 2.0}},
+        {"kind": "train", "step": 100, "seconds": 10.0, "loss": {"next": 1.0}},
+        {"kind": "stop", "step": 150, "seconds": 15.0, "reason": "all 150 steps done"},
+    ]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "run.json").write_text("{}")
+    found = measured(tmp_path)
+    assert (found.steps, found.rate, found.tripled) == (150, 11.0, False)

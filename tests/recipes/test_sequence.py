@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -251,7 +252,9 @@ def test_what_makes_no_sense_is_refused_with_the_number(
 def test_tables_of_features_need_a_log_that_has_them() -> None:
     split = sequence.data(TINY)
     bare = dataclasses.replace(split.facts, tables={})
-    with pytest.raises(ValueError, match="no table of items; leave features out"):
+    with pytest.raises(
+        ValueError, match=r"no table of items; leave features out, or bring .*NAME\.item"
+    ):
         sequence.model(dataclasses.replace(TINY, features="all"), bare)
     assert len(popularity(split.facts.counts)) == split.facts.items + 1
 
@@ -269,3 +272,21 @@ def test_what_follows_in_a_sequence_is_a_false_negative() -> None:
         [],
         [],
     ]
+
+
+def test_what_a_resumed_run_may_change_shapes_nothing_and_holds_every_number_of_a_loss() -> None:
+    shaping = {"dim", "length", "blocks", "model", "data", "world", "split", "seed", "init",
+               "similarity", "hard_first", "hard_last"}  # fmt: skip
+    assert not sequence.TRAINING & shaping
+    assert {"loss", "margin", "gbce_t", "remi_beta", "hardest"} <= sequence.TRAINING
+
+
+def test_a_log_that_no_flag_would_mend_is_not_told_of_flags(tmp_path: Path) -> None:
+    bare, other = tmp_path / "bare.csv", tmp_path / "other.csv"
+    bare.write_text("")
+    other.write_text("who,item,time\na,b,1700000000\n")
+    with pytest.raises(ValueError, match="0 bytes") as told:
+        sequence.data(Config(data=str(bare)))
+    assert "flags" not in str(told.value)
+    with pytest.raises(ValueError, match=r"--actor NAME \(such flags belong to `polyrec data"):
+        sequence.data(Config(data=str(other)))

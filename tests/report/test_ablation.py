@@ -78,3 +78,30 @@ def test_names_are_text_and_never_markup():
 
 def test_a_page_without_a_finished_change_says_so():
     assert "Not recorded" in ablation_page(page(row("loss=bce", None, "failed", "not finite")))
+
+
+def test_the_end_of_the_learning_rates_is_starred_in_both_forms():
+    starred = page(replace(ROWS[0], at_edge=True))
+    for text in (ablation_page(starred), markdown(starred)):
+        assert "0.01*" in text
+        assert "a better one may lie outside" in text
+    assert "*" not in markdown(page(*ROWS)).partition("## Plan")[0].replace("**", "")
+
+
+def test_a_pilot_s_picture_does_not_call_its_dots_undecided():
+    text = ablation_page(page(row("loss=bce", -0.05, "no verdict")))
+    legend = text.partition('class="key"')[2].partition("</div>")[0]
+    assert "no verdict" in legend
+    assert "undecided" not in legend
+
+
+@pytest.mark.parametrize("make", [ablation_page, markdown])
+def test_less_than_a_step_a_second_is_a_speed_too(make):
+    assert "0.4" in make(page(replace(ROWS[0], cost=replace(COST, steps_a_second=0.42))))
+
+
+@pytest.mark.parametrize("make", [ablation_page, markdown])
+def test_a_speed_that_nothing_measured_is_a_dash_and_not_zero(make):
+    short = replace(COST, steps_a_second=0.0, positives_a_second=0.0)
+    assert "–" not in make(page(ROWS[0])).partition("## Plan")[0]
+    assert "–" in make(page(replace(ROWS[0], cost=short))).partition("## Plan")[0]

@@ -100,5 +100,6 @@ def column(events: Events, name: str) -> NDArray[Any]:
     if name == "time" and not events.clock:
         raise KeyError("column time: this set has order only; leave out time features")
     if name not in events.columns:
-        raise KeyError(f"no column {name!r} beside the events; there are {[*events.columns]}")
+        known = ", ".join(events.columns)
+        raise KeyError(f"no column {name!r} beside the events; there are {known}")
     return events.columns[name]

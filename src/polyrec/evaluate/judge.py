@@ -133,8 +133,8 @@ def _system(
     draws = resampled_whole(lambda w: system.of_all(ids, evidence.catalogue, w), len(ids), people)
     # A resample holds 63% of the requests, so it shows fewer items: its spread is right, its
     # level is not.
-    low, high = percentiles(value + draws - draws.mean())
-    span = Interval(max(low, 0.0), min(high, 1.0), "centred boot", int(people.max()) + 1, "people")
+    low, high = (min(max(end, 0.0), 1.0) for end in percentiles(value + draws - draws.mean()))
+    span = Interval(low, high, "centred boot", int(people.max()) + 1, "people")
     return Value.of(value, len(ids), span, replace(passport, averaging="whole")), None
 
 

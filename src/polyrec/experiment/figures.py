@@ -157,9 +157,14 @@ def progress_line(progress: Progress, tick: Tick, stage: Stage) -> str:
         seconds = (end - tick.step) / tick.rate if tick.rate else 0.0
         left = f"{clock(seconds)} left unless validation improves"
     return (
-        f"{tick.stage} step {tick.step:,} of at most {tick.steps:,} · {tick.rate:.0f} steps/s"
+        f"{tick.stage} step {tick.step:,} of at most {tick.steps:,} · {_rate(tick.rate)} steps/s"
         f" · loss {loss}{seen} · {left}"
     )
+
+
+def _rate(steps: float) -> str:
+    """One place below ten: a slow training has a speed too."""
+    return f"{steps:.{0 if steps >= 10 else 1}f}"
 
 
 def _patient_until(stage: Stage, top: Best | None) -> int | None:

@@ -58,9 +58,11 @@ def show_recipe(name: str, variant: str | None, watch: Watch) -> dict[str, Any]:
     values = chosen(of.VARIANTS, chosen_name, "variant")
     config = of.Config(**values)
     watch.line(f"{name}, variant {chosen_name}: {RECIPES[name]}")
+    told = {key: f"{key} = {getattr(config, key)!r}" for key in reasons(of.Config)}
+    width = max(map(len, told.values()))
     for key, why in reasons(of.Config).items():
         mark = "*" if key in values else " "
-        watch.line(f" {mark} {key} = {getattr(config, key)!r:<18}  {why}")
+        watch.line(f" {mark} {told[key]:<{width}}  {why}")
     watch.line(f"variants: {', '.join(of.VARIANTS)}  (* set by the variant)")
     settings = {key: getattr(config, key) for key in reasons(of.Config)}
     return {"recipe": name, "variant": chosen_name, "settings": settings}
@@ -70,9 +72,10 @@ def show_expected(name: str, watch: Watch) -> dict[str, Any]:
     """What sources say a recipe should reach, with formula and table."""
     of = recipe(name)
     rows = [entry for entry in of.EXPECTED if entry.checked]
+    width = max((len(row.variant) for row in rows), default=0)
     for row in rows:
         watch.line(
-            f"{row.variant:<12} {row.data:<18} {row.metric:<12} {row.value:.4f} "
+            f"{row.variant:<{width}} {row.data:<18} {row.metric:<12} {row.value:.4f} "
             f"± {row.tolerance:.4f}  {row.dialect}, {row.kind}: {row.source}"
         )
     return {"recipe": name, "expected": [vars(row) for row in rows]}

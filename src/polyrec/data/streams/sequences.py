@@ -28,6 +28,7 @@ class Sequences:
 
     Raises:
         ValueError: nobody has 2 events, or a number is out of range.
+        KeyError: there is no such column of weights.
     """
 
     events: Events
@@ -40,6 +41,8 @@ class Sequences:
         check_sizes(self.batch_size, self.history, 1)
         if not len(self.users):
             raise ValueError("nobody has 2 events: there is no next one to learn from")
+        if self.weight is not None:
+            column(self.events, self.weight)  # refused now, not in the first step
 
     @cached_property
     def users(self) -> I64:

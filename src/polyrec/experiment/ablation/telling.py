@@ -16,7 +16,17 @@ from polyrec.experiment.ablation.decide import Ruling, Trial, between
 from polyrec.experiment.ablation.question import Question
 from polyrec.experiment.ablation.scheme import Scheme
 from polyrec.experiment.ablation.trainings.measure import average
-from polyrec.report.ablation import AblationPage, Against, Cost, Effect, Row, number, summary
+from polyrec.report.ablation import (
+    EDGE,
+    AblationPage,
+    Against,
+    Cost,
+    Effect,
+    Row,
+    brief,
+    number,
+    summary,
+)
 from polyrec.trust import Comparison
 from polyrec.trust.power import smallest
 
@@ -60,7 +70,7 @@ def after(page: AblationPage) -> Iterator[str]:
         for row in one.rows:
             yield f"  {row.name:<{width}}  {_line(row)}"
         if any(row.at_edge for row in one.rows):
-            yield "  * the end of the learning rates that were tried: a better one may lie outside"
+            yield f"  {EDGE}"
     for name, e in page.anchors:
         told = f"{e.metric} {e.difference:+.4f} [{e.low:+.4f}, {e.high:+.4f}], p {e.p:.3g}"
         yield f"{name}: {told}"
@@ -196,7 +206,7 @@ def _line(row: Row) -> str:
     span = f"{e.difference:+.4f} [{e.low:+.4f}, {e.high:+.4f}]" if e else ""
     p = f"{e.p:.2g}" if e else ""
     lr = "–" if row.rate is None else f"{row.rate:g}{'*' if row.at_edge else ' '}"
-    speed = f"{c.steps_a_second:,.0f}" if c else "–"
+    speed = brief(c.steps_a_second) if c else "–"
     memory = f"{c.peak_mb:,.0f}" if c else "–"
     why = f" ({row.why})" if row.why else ""
     return (

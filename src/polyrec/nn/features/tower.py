@@ -214,10 +214,11 @@ def _check(
 def _check_names(table: Table, names: Sequence[str]) -> None:
     for name in names:
         if name not in table.columns:
-            near = ", ".join(get_close_matches(name, [*table.columns], 3, 0.4)) or "none"
+            near = ", ".join(get_close_matches(name, [*table.columns], 3, 0.4))
+            hint = f"; nearest: {near}" if near else ""
             raise KeyError(
                 f"no column {name!r} in the feature table; there are "
-                f"{', '.join(table.columns)}; nearest: {near}"
+                f"{', '.join(table.columns)}{hint}"
             )
     if len(set(names)) < len(names):
         raise ValueError(f"columns {', '.join(names)}: each is named once")

@@ -75,10 +75,10 @@ def log(settings: SourceSettings) -> Dataset:
     try:
         return readers.read(settings.data)
     except InputError as error:
-        raise InputError(
-            f"{error} (such flags belong to `polyrec data import LOG OUT`; then run with data=OUT)",
-            error.finding,
-        ) from None
+        if "--" not in str(error):
+            raise
+        told = "such flags belong to `polyrec data import LOG OUT`; then run with data=OUT"
+        raise InputError(f"{error} ({told})", error.finding) from None
 
 
 def shop(name: str) -> tuple[Dataset, worlds.Truth]:

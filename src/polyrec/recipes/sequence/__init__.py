@@ -83,9 +83,9 @@ DEFAULT = "default"
 RIVALS = ("popular",)
 TRAINING = frozenset({
     "lr", "epochs", "eval_every", "patience", "negatives", "count", "clip", "log_every",
-    "memory_mb", "loss", "margin", "gbce_t", "popular_alpha", "share", "reject_seen", "dropout",
-    "reject_known", "draw_from", "in_batch_most", "count_last", "hardest", "hard", "random",
-    "hard_every", "hard_query", "hard_correction",
+    "memory_mb", "loss", "margin", "gbce_t", "remi_beta", "popular_alpha", "share", "reject_seen",
+    "dropout", "reject_known", "draw_from", "in_batch_most", "count_last", "hardest", "hard",
+    "random", "hard_every", "hard_query", "hard_correction",
 })  # fmt: skip
 LENGTH = "epochs"
 __all__ = [

@@ -134,8 +134,11 @@ def _form(config: Config) -> Form:
 
 def _table(facts: Facts, name: str, setting: str) -> Table:
     if name not in facts.tables:
-        whose = "items" if name == "target" else "people"
-        raise ValueError(f"{setting}: this log brings no table of {whose}; leave {setting} out")
+        whose, ending = ("items", "item") if name == "target" else ("people", "user")
+        raise ValueError(
+            f"{setting}: this log brings no table of {whose}; leave {setting} out, or bring one "
+            f"as NAME.{ending} beside NAME.inter (docs/data.md, Features)"
+        )
     return facts.tables[name]
 
 

@@ -8,23 +8,27 @@ from polyrec.files import writing
 from polyrec.report.ablation import sections
 from polyrec.report.ablation.markdown import markdown
 from polyrec.report.ablation.page import (
+    EDGE,
     AblationPage,
     Against,
     Cost,
     Effect,
     Row,
+    brief,
     number,
     summary,
 )
 from polyrec.report.html import document, tag
 
 __all__ = [
+    "EDGE",
     "AblationPage",
     "Against",
     "Cost",
     "Effect",
     "Row",
     "ablation_page",
+    "brief",
     "markdown",
     "number",
     "summary",

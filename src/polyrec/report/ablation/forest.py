@@ -80,13 +80,14 @@ def _line(one: Mark, x: Scale, y: float) -> list[Safe]:
 
 
 def _legend(marks: Sequence[Mark]) -> Safe:
-    tones = {"keep": "keep", "drop": "drop"}
     keys = [
-        tag("span", "", tag("i", TONES[verdict]), told)
-        for verdict, told in tones.items()
+        tag("span", "", tag("i", tone), verdict)
+        for verdict, tone in TONES.items()
         if any(one.verdict == verdict for one in marks)
     ]
-    keys.append(tag("span", "", tag("i", "grey"), "undecided"))
+    others = dict.fromkeys(one.verdict for one in marks if one.verdict not in TONES)
+    if others:
+        keys.append(tag("span", "", tag("i", "grey"), ", ".join(others)))
     note = "Dot: difference from the anchor; line: its 95% interval; pale box: differences that so "
     note += "many users and seeds would miss more than one time in five."
     return tag("div", "", tag("div", "key", *keys), paragraph(note, "note"))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from polyrec.report.ablation.page import AblationPage, Against, Row, number, reasons, summary
+from polyrec.report.ablation.page import (
+    EDGE,
+    AblationPage,
+    Against,
+    Row,
+    brief,
+    number,
+    reasons,
+    summary,
+)
 from polyrec.report.ablation.sections import READING
 
 
@@ -24,6 +33,9 @@ def _tables(page: AblationPage) -> Iterator[str]:
         yield f"## From {one.anchor}\n"
         yield f"{one.settings or 'As the recipe has it'}; {one.seeds} seeds, {one.users:,} users.\n"
         yield from _grid(_columns(one), [_cells(row) for row in one.rows])
+        yield ""
+        if any(row.at_edge for row in one.rows):
+            yield f"- {EDGE}"
         for row in one.rows:
             yield from (f"- {told}" for told in reasons(row))
         for name, why in one.skipped:
@@ -48,9 +60,9 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{e.p:.3g}" if e else "",
         number(e.detectable) if e else "",
         f"{row.verdict}{why}",
-        "" if row.rate is None else f"{row.rate:g}",
-        f"{c.steps_a_second:,.0f}" if c else "",
-        f"{c.cpu_seconds:,.0f}" if c else "",
+        "" if row.rate is None else f"{row.rate:g}{'*' if row.at_edge else ''}",
+        brief(c.steps_a_second) if c else "",
+        brief(c.cpu_seconds) if c else "",
         f"{c.peak_mb:,.0f}" if c else "",
         number(row.spread),
         f"{row.unstable:.0%}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+EDGE = "* the end of the learning rates that were tried: a better one may lie outside"
 VERDICTS = ("keep", "drop", "undecided", "no verdict", "not comparable", "failed")
 
 
@@ -105,6 +106,19 @@ def number(value: float | None, signed: bool = False) -> str:
     if value is None:
         return "–"
     return f"{value:+.4f}" if signed else f"{value:.4f}"
+
+
+def brief(value: float) -> str:
+    """A rate or a time: one place below ten, where whole numbers would hide most of it.
+
+    0 is what no run was long enough to measure.
+
+    >>> brief(0.42), brief(9.5), brief(1234.5), brief(0)
+    ('0.4', '9.5', '1,234', '–')
+    """
+    if not value:
+        return "–"
+    return f"{value:,.{0 if value >= 10 else 1}f}"
 
 
 def several(names: Sequence[str]) -> str:

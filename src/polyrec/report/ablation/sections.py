@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from polyrec.report.ablation.forest import Mark, forest
 from polyrec.report.ablation.page import (
+    EDGE,
     AblationPage,
     Against,
     Effect,
     Row,
+    brief,
     number,
     reasons,
     summary,
@@ -128,25 +130,20 @@ def _costs(one: Against) -> Safe:
         rows.append((
             _name(one, row),
             "" if row.rate is None else f"{row.rate:g}{'*' if row.at_edge else ''}",
-            f"{c.steps_a_second:,.0f}" if c else "",
-            f"{c.positives_a_second:,.0f}" if c else "",
+            brief(c.steps_a_second) if c else "",
+            brief(c.positives_a_second) if c else "",
             f"{c.steps:,.0f}" if c else "",
-            _seconds(c.seconds) if c else "",
-            _seconds(c.cpu_seconds) if c else "",
+            brief(c.seconds) if c else "",
+            brief(c.cpu_seconds) if c else "",
             f"{c.peak_mb:,.0f}" if c else "",
             number(row.spread),
             f"{row.unstable:.0%}",
         ))  # fmt: skip
     head = ("change", "learning rate", "steps/s", "positives/s", "steps", "seconds",
             "CPU seconds", "peak MB", "sd over seeds", "unstable")  # fmt: skip
-    edge = "* the end of the learning rates that were tried: a better one may lie outside."
-    notes = [paragraph(edge, "note")] if any(row.at_edge for row in one.rows) else []
+    notes = [paragraph(f"{EDGE}.", "note")] if any(row.at_edge for row in one.rows) else []
     notes += [paragraph(told, "bad") for row in one.rows for told in reasons(row)]
     return _titled("Cost and steadiness", table(head, rows), *notes)
-
-
-def _seconds(number: float) -> str:
-    return f"{number:,.{0 if number >= 10 else 1}f}"
 
 
 def _name(one: Against, row: Row) -> Safe:

@@ -37,8 +37,9 @@ def measured(path: Path) -> Measured:
         max((line[name] for line in lines if name in line), default=0.0)
         for name in ("seconds", "cpu_seconds")
     )
-    steps = max((line["step"] for line in lines if line["kind"] == "train"), default=0)
-    rate = _rate([line for line in lines if line["kind"] in ("train", "eval", "save", "stop")])
+    moments = [line for line in lines if line["kind"] in ("train", "eval", "save", "stop")]
+    steps = max((line.get("step", 0) for line in moments), default=0)
+    rate = _rate(moments)
     peak = run.read_json("run.json").get("peak_memory_mb", 0)
     losses = [sum(line["loss"].values()) for line in lines if line["kind"] == "train"]
     return Measured(seconds, cpu, steps, rate, float(peak), _tripled(losses))
