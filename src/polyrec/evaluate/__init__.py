@@ -11,6 +11,8 @@ from polyrec.evaluate.report import (
     Report,
     SliceValue,
     Value,
+    Valued,
+    Values,
     slice_table,
     table,
 )
@@ -33,6 +35,8 @@ __all__ = [
     "Spread",
     "Threshold",
     "Value",
+    "Valued",
+    "Values",
     "Wanted",
     "classify",
     "hidden_items",
