@@ -126,6 +126,8 @@ class NodeClassifier(nn.Module):
 
     def _dropped(self, x: Features) -> Features:
         if isinstance(x, Adjacency):
+            if self.training:
+                _ = x.by_column  # found once: the copies of all steps share it
             return x.weighed(self.drop(x.weight))
         return cast(Tensor, self.drop(x))
 

@@ -62,9 +62,9 @@ ATTENTION = {"hidden": 8, "dropout": 0.6, "lr": 0.005, "epochs": 1_000, "patienc
 # Papers and words as two types: "uses" and "cites", and both read backwards.
 TYPED = {"hidden": 16, "heads": 4, "lr": 0.005}
 WALKS = {"learn": "walks", "model": "sage_mean", "hidden": 64, "decay": 0.0, "dropout": 0.0,
-         "epochs": 10}  # fmt: skip
+         "epochs": 10, "batch": 512}  # fmt: skip
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
-    "majority": {"model": "majority"},
+    "majority": {"model": "majority", "learn": "classes", "fanouts": ""},
     "mlp": {"model": "mlp"},
     "gcn": {},
     "chebnet": {"model": "chebnet"},
