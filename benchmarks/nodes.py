@@ -5,8 +5,10 @@
 
     python benchmarks/nodes.py --sets papers,papers_even --variants rgcn,han,blind --parts table
 
-DIR holds cora.npz and citeseer.npz; other sets are simulated worlds. Standard split, test read once a seed at the epoch where
-validation was best; intervals are of the mean over seeds. Seconds are processor time on one thread.
+DIR holds cora.npz and citeseer.npz; other sets are simulated worlds. Standard split, test read
+once a seed at the epoch where validation was best; intervals are of the mean over seeds. Seconds
+are processor time on one thread (NUMBA_NUM_THREADS=1 too: a second thread that waits on a busy
+core counts as work).
 `gates` fails (exit code 3) where a published figure is missed by more than allowed. Results are
 added to the file variant by variant, so a long table can be made in several calls.
 """
@@ -67,7 +69,9 @@ def kept_bytes(config: nodes.Config, library: Library) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits = ready.logits(library.task.parts["train"])  # held, so that no address is given out twice
+        logits = ready.logits(
+            library.task.parts["train"]
+        )  # held, so that no address is given out twice
     del logits
     return sum(seen.values())
 

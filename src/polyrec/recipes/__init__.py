@@ -16,9 +16,9 @@ from polyrec.recipes.plan import Nouns, Plan
 from polyrec.types import Recommender
 
 __all__ = [
-    "MULTIPLES", "RECIPES", "Anchor", "Change", "Curve", "Expected", "Factor", "Nouns", "Plan", "Recipe",
-    "Sourced", "Study", "all_read", "changed", "chosen", "compose", "near", "nouns", "primary", "reasons",
-    "recipe", "setting", "study", "typed",
+    "MULTIPLES", "RECIPES", "Anchor", "Change", "Curve", "Expected", "Factor", "Nouns", "Plan",
+    "Recipe", "Sourced", "Study", "all_read", "changed", "chosen", "compose", "near", "nouns",
+    "primary", "reasons", "recipe", "setting", "study", "typed",
 ]  # fmt: skip
 
 RECIPES: Mapping[str, str] = {

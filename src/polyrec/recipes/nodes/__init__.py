@@ -37,7 +37,7 @@ __all__ = [
 
 def library(config: Config) -> Library:
     """The papers of a file, or those of a simulated world."""
-    how = "raw" if config.features == "raw" else "rows"
+    how: reading.Rows = "raw" if config.features == "raw" else "rows"
     found = reading.planetoid(Path(config.data), how) if config.data else reading.simulated(
         config.world, how)  # fmt: skip
     return replace(found, task=found.task.by_ids()) if config.features == "ids" else found

@@ -98,7 +98,9 @@ def refuse(config: Config) -> None:
     if config.learn == "walks" and (typed or config.model == "majority"):
         raise ValueError(f"learn=walks: not with model={config.model}; with sage_mean, gcn, gat")
     if config.learn == "walks" and fanouts:
-        raise ValueError(f"fanouts={config.fanouts}: walks are learnt on whole graphs; leave it out")
+        raise ValueError(
+            f"fanouts={config.fanouts}: walks are learnt on whole graphs; leave it out"
+        )
 
 
 def _stream(

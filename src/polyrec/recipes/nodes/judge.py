@@ -20,7 +20,6 @@ from polyrec.recipes.nodes.build import Made
 from polyrec.types import Recommender, Requests
 
 
-
 class Told(nn.Module):
     """A classifier that knows its graph, asked for the classes of nodes by their ids."""
 
@@ -31,6 +30,10 @@ class Told(nn.Module):
     def prepare(self) -> Known:
         """Every node's logits, once."""
         return Known(self._asked.logits(torch.arange(self.nodes)))
+
+    def scores(self, requests: Requests) -> Tensor:
+        """[R, C + 1], as `Known`."""
+        return self.prepare().scores(requests)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix
 
 from polyrec.data import Events, Facts, Questions, Source, Split, Vocab
 from polyrec.data.batches import Stretch
+from polyrec.data.events import JSON
 from polyrec.data.readers.graphs.planetoid import read_planetoid
 from polyrec.graph import Graph, Relation
 from polyrec.graph.reading import planetoid_network
@@ -27,6 +28,7 @@ from polyrec.nn.convs.metapaths import Path as Metapath
 from polyrec.types import Ragged
 from polyrec.worlds import NETWORKS, written
 
+Rows = Literal["rows", "raw"]  # of features: summing to 1, or as they stand
 KEY = ("paper", "cites", "paper")
 CITING: tuple[Metapath, ...] = (("cites",), ("cites", "cites"))
 WRITING: tuple[Metapath, ...] = (("cites",), ("by", "rev_by"))
@@ -57,7 +59,7 @@ class Library:
         return {}
 
 
-def planetoid(path: Path, features: Literal["rows", "raw"] = "rows") -> Library:
+def planetoid(path: Path, features: Rows = "rows") -> Library:
     """The papers of a Planetoid archive.
 
     Raises:
@@ -78,7 +80,7 @@ def planetoid(path: Path, features: Literal["rows", "raw"] = "rows") -> Library:
     return Library(task, source, held.excluded)
 
 
-def simulated(world: str, features: Literal["rows", "raw"] = "rows") -> Library:
+def simulated(world: str, features: Rows = "rows") -> Library:
     """The papers of a simulated world; authors stand beside them."""
     made = written(NETWORKS[world])
     n, words = len(made.label), made.sizes["uses"]
@@ -112,7 +114,9 @@ def as_split(library: Library) -> Split:
     facts = Facts(vocabs, counts, kinds=("class",), graph=library)
     dropped = {"without a class": library.bare} if library.bare else {}
     asked = [_asked(train, task, part, dropped) for part in ("valid", "test")]
-    how = {"how": "given", "train_events": len(train), "graph": "all nodes and their edges"}
+    how: dict[str, JSON] = {
+        "how": "given", "train_events": len(train), "graph": "all nodes and their edges",
+    }  # fmt: skip
     return Split(train, asked[0], asked[1], how, facts, library.source)
 
 
@@ -140,7 +144,7 @@ def undirected(edges: Any, n: int) -> Relation:
     return _linked(KEY, np.stack([row, column], 1), (n, n))
 
 
-def _features(x: csr_matrix, features: Literal["rows", "raw"]) -> csr_matrix:
+def _features(x: csr_matrix, features: Rows) -> csr_matrix:
     if features == "raw":
         return x
     total = np.asarray(x.sum(1, dtype=np.float64)).ravel()
