@@ -11,7 +11,9 @@ from polyrec.recipes.graphs.build import CLOSED
 from polyrec.recipes.graphs.config import Config
 
 READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
-    "neighbours": ("item_knn", "rp3beta", "slim"),
+    "neighbours": ("item_knn", "rp3beta", "slim", "pinsage"),
+    "ask": ("pinsage",),
+    "hard": ("pinsage",),
     "shrink": ("item_knn",),
     "walk_alpha": ("rp3beta",),
     "walk_beta": ("rp3beta",),
@@ -26,12 +28,12 @@ READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
     "order": ("turbo_cf",),
     "people_power": ("turbo_cf",),
     "entry_power": ("turbo_cf",),
-    "layers": ("lightgcn", "sgl", "simgcl", "xsimgcl"),
+    "layers": ("lightgcn", "sgl", "simgcl", "xsimgcl", "pinsage"),
     "alpha0": ("ials",),
     "reg": ("ials",),
     "sweeps": ("ials",),
     "negative_weight": ("ultragcn", "simplex"),
-    "margin": ("simplex",),
+    "margin": ("simplex", "pinsage"),
     "item_weight": ("ultragcn",),
     "item_neighbours": ("ultragcn",),
     "own": ("simplex",),
@@ -51,7 +53,7 @@ def idle(config: Config) -> Mapping[str, str]:
         for key, models in READERS.items()
         if config.model not in models and not (closed and set(models).isdisjoint(CLOSED))
     }
-    if not closed and config.model == "simplex":
+    if not closed and config.model in ("simplex", "pinsage"):
         found["decay"] = "another model"
     if not closed and config.optimiser == "lazy_adam" and config.model == "ultragcn":
         found["decay"] = "optimiser=adam"
