@@ -236,3 +236,27 @@ def test_macro_f1_is_the_mean_over_classes() -> None:
     label, guess = (torch.randint(4, (60,), generator=draw) for _ in range(2))
     ours = float(macro_f1(guess, label, 4)(torch.ones(60, 1))[0])
     assert ours == pytest.approx(f1_score(label, guess, average="macro"), abs=1e-9)
+
+
+def test_vectors_foretell_the_edges_that_were_kept_away(stored: Path, tmp_path: Path) -> None:
+    flags = ("epochs=20", "hidden=8", "hold=0.2")
+    said = say(
+        "run", "nodes", "--variant", "sage_links", "--data", stored, "--out", tmp_path, "--json",
+        *flags,
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    told = read(next(tmp_path.iterdir()), "report.json")
+    names = {"link_auc", "link_ap", "link_mrr", "link_hits@10"}
+    assert names < set(told["values"])
+    assert not names & set(told["baselines"]["majority"])
+    assert told["values"]["link_auc"]["low"] > 0.5
+
+
+def test_kept_away_edges_are_in_no_batch(stored: Path) -> None:
+    config = Config(**{**VARIANTS["sage_links"], "hold": 0.2}, data=str(stored))
+    held = library(config)
+    assert held.links is not None
+    matrix = held.task.relation.matrix() + held.typed.graph["cites"].matrix()
+    for edges in held.links.edges.values():
+        assert matrix[edges[:, 0], edges[:, 1]].sum() == matrix[edges[:, 1], edges[:, 0]].sum() == 0
+    assert held.links.edges["test"].tolist() == library(config).links.edges["test"].tolist()

@@ -3,6 +3,7 @@
 from polyrec.evaluate.cold import ColdItems, hidden_items, hide
 from polyrec.evaluate.judge import Wanted, judge, sampled
 from polyrec.evaluate.labels import LabelReport, LabelSetting, Threshold, labels, threshold_from
+from polyrec.evaluate.links import Links, foretold, hold_out
 from polyrec.evaluate.logistic import Lines, one_vs_rest
 from polyrec.evaluate.ranking import Asked, Placing, Setting, ranking
 from polyrec.evaluate.report import (
@@ -26,6 +27,7 @@ __all__ = [
     "LabelReport",
     "LabelSetting",
     "Lines",
+    "Links",
     "Lists",
     "NodeScore",
     "Placing",
@@ -39,8 +41,10 @@ __all__ = [
     "Values",
     "Wanted",
     "classify",
+    "foretold",
     "hidden_items",
     "hide",
+    "hold_out",
     "judge",
     "labels",
     "load",

@@ -40,7 +40,9 @@ def library(config: Config) -> Library:
     how: reading.Rows = "raw" if config.features == "raw" else "rows"
     found = reading.planetoid(Path(config.data), how) if config.data else reading.simulated(
         config.world, how)  # fmt: skip
-    return replace(found, task=found.task.by_ids()) if config.features == "ids" else found
+    if config.features == "ids":
+        found = replace(found, task=found.task.by_ids())
+    return reading.holding(found, config.hold) if config.hold else found
 
 
 def data(config: Config) -> Split:
@@ -65,7 +67,9 @@ def plan(config: Config, split: Split, model: nn.Module) -> Plan:
     held = cast(Library, split.facts.graph)
     ready = build.wired(config, held, model)
     chosen = "valid" if config.learn == "classes" and ready.stream is not None else ""
-    judge = Judge(split, held.task, config.seed, partial(build.wired, config, held), chosen)
+    judge = Judge(
+        split, held.task, config.seed, partial(build.wired, config, held), chosen, held.links
+    )
     return Plan(learn.stages(config, held, ready), judge.validate, judge.full)
 
 

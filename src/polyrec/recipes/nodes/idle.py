@@ -22,6 +22,7 @@ def idle(config: Config) -> Mapping[str, str]:
         "batch": (not (walks or drawn), "fanouts or learn=walks"),
         "walk": (not walks, "learn=walks"),
         "negatives": (not walks, "learn=walks"),
+        "hold": (not walks, "learn=walks"),
         "patience": (walks, "learn=classes"),
         "select_by": (walks, "learn=classes"),
         "depth": (config.model in ONE_LAYER, "a model of several layers"),

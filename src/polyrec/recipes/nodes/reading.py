@@ -19,6 +19,7 @@ from polyrec.data import Events, Facts, Questions, Source, Split, Vocab
 from polyrec.data.batches import Stretch
 from polyrec.data.events import JSON
 from polyrec.data.readers.graphs.planetoid import read_planetoid
+from polyrec.evaluate.links import Links, hold_out
 from polyrec.graph import Graph, Relation
 from polyrec.graph.reading import planetoid_network
 from polyrec.models.graphs.batches import NodeTask
@@ -47,6 +48,7 @@ class Library:
     bare: int = 0  # nodes of the split without a class
     beside: tuple[Relation, ...] = ()  # from papers to nodes of other types
     paths: tuple[Metapath, ...] = CITING
+    links: Links | None = None  # edges kept away, to be foretold
 
     @cached_property
     def typed(self) -> TypedTask:
@@ -78,6 +80,12 @@ def planetoid(path: Path, features: Rows = "rows") -> Library:
     sha256 = {held.name: held.sha256}
     source = Source(held.name.removesuffix(".npz"), sha256=sha256, notes=network.notes)
     return Library(task, source, held.excluded)
+
+
+def holding(library: Library, share: float) -> Library:
+    """The same papers without some of their citations: the same ones for every run's seed."""
+    links = hold_out(library.task.relation, share)
+    return replace(library, task=library.task.on(links.relation), links=links)
 
 
 def simulated(world: str, features: Rows = "rows") -> Library:
@@ -114,9 +122,8 @@ def as_split(library: Library) -> Split:
     facts = Facts(vocabs, counts, kinds=("class",), graph=library)
     dropped = {"without a class": library.bare} if library.bare else {}
     asked = [_asked(train, task, part, dropped) for part in ("valid", "test")]
-    how: dict[str, JSON] = {
-        "how": "given", "train_events": len(train), "graph": "all nodes and their edges",
-    }  # fmt: skip
+    edges = library.links.split if library.links else "all nodes and their edges"
+    how: dict[str, JSON] = {"how": "given", "train_events": len(train), "graph": edges}
     return Split(train, asked[0], asked[1], how, facts, library.source)
 
 
