@@ -47,8 +47,10 @@ def run(
     import torch
 
     from polyrec import experiment
+    from polyrec.kernels.pool import use_threads
 
     torch.set_num_threads(threads)
+    use_threads(threads)
     say, computes = Say(as_json), device_of(device)
     flags = list(settings or [])
     if resume is not None:
