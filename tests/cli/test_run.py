@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,3 +117,21 @@ def test_a_terminated_process_saves_and_exits_130(tmp_path: Path) -> None:
     assert len(err.splitlines()) == 1
     assert "polyrec run --resume" in err
     assert (next(tmp_path.iterdir()) / "last" / "checkpoint.json").is_file()
+
+
+def test_threads_bound_the_compiled_loops_too(tmp_path: Path) -> None:
+    code = (
+        "import sys, numba; from polyrec.cli import status\n"
+        "code = status(['run', 'nodes', *sys.argv[2:]])\n"
+        "sys.exit(code or 10 * (numba.get_num_threads() != int(sys.argv[1])))"
+    )
+    settings = ("world=papers_tiny", "model=majority", "--out", str(tmp_path))
+    # the pool has three threads, so more than three cannot be had
+    for asked, taken in (("1", 1), ("2", 2), ("8", 3)):
+        shutil.rmtree(tmp_path)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(taken), *settings, "--threads", asked],
+            env={**os.environ, "NUMBA_NUM_THREADS": "3"}, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (asked, done.stderr)

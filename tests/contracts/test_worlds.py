@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from polyrec.types import Ragged, Requests
-from polyrec.worlds import WORLDS, Retail, build, oracle
+from polyrec.worlds import NETWORKS, WORLDS, Retail, build, oracle, written
 
 
 def small(world: Retail) -> Retail:
@@ -55,3 +55,32 @@ def test_the_data_set_holds_nothing_of_the_truth(name: str) -> None:
     dataset, _ = build(small(WORLDS[name]))
     assert set(dataset.events.columns) == {"actor", "target", "time", "kind", "position"}
     assert set(dataset.tables["actor"].columns) == {"segment", "age"}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_is_the_same_twice_and_its_links_name_what_is_there(name: str) -> None:
+    world, (one, two) = NETWORKS[name], (written(NETWORKS[name]) for _ in range(2))
+    assert (one.label == two.label).all()
+    for kind, pairs in one.links.items():
+        assert (pairs == two.links[kind]).all()
+        assert pairs.min() >= 0
+        assert pairs[:, 0].max() < world.papers
+        assert pairs[:, 1].max() < one.sizes[kind]
+        assert len(np.unique(pairs, axis=0)) == len(pairs)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_parts_of_a_network_share_no_paper_and_train_has_as_many_of_each_class(name: str) -> None:
+    world, made = NETWORKS[name], written(NETWORKS[name])
+    every = np.concatenate(list(made.parts.values()))
+    assert sorted(every) == list(range(world.papers))
+    counts = np.bincount(made.label[made.parts["train"]], minlength=world.classes)
+    assert (counts == world.train_each).all()
+
+
+def test_authors_tell_the_class_as_often_as_the_world_says() -> None:
+    world, made = NETWORKS["papers"], written(NETWORKS["papers"])
+    by = made.links["by"]
+    same = (by[:, 1] % world.classes == made.label[by[:, 0]]).mean()
+    chance = 1 / world.classes
+    assert same == pytest.approx(world.by_authors + (1 - world.by_authors) * chance, abs=0.03)

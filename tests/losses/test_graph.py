@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from polyrec.losses import ccl, info_nce, weighted_bce
+from polyrec.losses import ccl, info_nce, linked, weighted_bce
 from polyrec.types import Scores
 
 
@@ -30,6 +30,12 @@ def test_weights_of_logistic_terms_multiply_them():
     s = scores([0.0], [[0.0, 0.0]])
     found = weighted_bce(s, torch.tensor([3.0]), torch.tensor([[1.0, 2.0]]), 10.0)
     assert found.item() == pytest.approx((3 + 10 * 1.5) * math.log(2), abs=1e-5)
+
+
+def test_linked_is_one_logistic_term_and_q_times_the_mean_of_others():
+    s = scores([2.0], [[0.0, -1.0]])
+    others = (math.log(2) + math.log1p(math.exp(-1))) / 2
+    assert linked(s, 20.0).item() == pytest.approx(math.log1p(math.exp(-2)) + 20 * others, abs=1e-5)
 
 
 def test_info_nce_of_orthogonal_views_is_known():

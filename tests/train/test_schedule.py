@@ -104,6 +104,15 @@ def test_an_equal_value_is_no_new_best() -> None:
     assert (found.step, found.flat) == (10, 1)
 
 
+def test_of_equals_the_next_metric_decides() -> None:
+    progress = judged(1, 2, 2, 2)
+    for row, loss in zip(progress.metrics, (0.1, 0.5, 0.3, 0.4), strict=True):
+        row["loss"] = loss
+    found = best(progress, "m,-loss")
+    assert found is not None
+    assert (found.value, found.step, found.flat) == (2, 30, 1)
+
+
 def test_an_unknown_metric_names_the_nearest() -> None:
     with pytest.raises(KeyError, match="nearest is 'm'"):
         best(judged(1), "mm")

@@ -62,8 +62,10 @@ def ablate(
     import torch
 
     from polyrec import experiment
+    from polyrec.kernels.pool import use_threads
 
     torch.set_num_threads(1)
+    use_threads(1)
     say = Say(as_json)
     given = [*(words or []), *([] if data is None else [f"data={data}"])]
     ask = experiment.Ask(

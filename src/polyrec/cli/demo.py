@@ -20,7 +20,9 @@ def demo(
     import torch
 
     from polyrec import experiment
+    from polyrec.kernels.pool import use_threads
 
+    use_threads(1)
     torch.set_num_threads(1)  # two threads of one small step cost more than they give
     say = Say(as_json)
     outcomes = experiment.demo(out, say)

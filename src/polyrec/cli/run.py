@@ -1,4 +1,4 @@
-"""`polyrec run`: train, judge and keep, or go on; `polyrec nodes`: classes of nodes on a graph."""
+"""`polyrec run`: train, judge and keep, or go on."""
 
 from __future__ import annotations
 
@@ -47,8 +47,10 @@ def run(
     import torch
 
     from polyrec import experiment
+    from polyrec.kernels.pool import use_threads
 
     torch.set_num_threads(threads)
+    use_threads(threads)
     say, computes = Say(as_json), device_of(device)
     flags = list(settings or [])
     if resume is not None:
@@ -75,37 +77,9 @@ def run(
             say.result({"runs": [str(path) for path in experiment.train(order, seeds, say)]})
             return
         outcomes = experiment.run(order, seeds, say)
+    for line in experiment.over_seeds(outcomes):
+        say.line(line)
     say.result(experiment.as_json(outcomes))
-
-
-def nodes(
-    settings: Annotated[list[str] | None, typer.Argument(help="key=value ...")] = None,
-    variant: Annotated[str | None, typer.Option(help="a named set of settings")] = None,
-    data: Annotated[str, typer.Option(help="an .npz of a graph, features, classes, split")] = "",
-    seeds: Annotated[int, typer.Option(min=1, help="how many trainings, seed, seed + 1, ...")] = 10,
-    threads: Annotated[int, typer.Option(min=1, help="of one training")] = 1,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="only one JSON object, at the end")
-    ] = False,
-) -> None:
-    """Classify nodes of a graph: accuracy on test over seeds, each at its best validation epoch."""
-    import torch
-
-    from polyrec.recipes import compose
-    from polyrec.recipes.nodes import DEFAULT, VARIANTS, Config, run
-
-    torch.set_num_threads(threads)
-    flags = [*(settings or []), *([f"data={data}"] if data else [])]
-    config = compose(Config, VARIANTS, variant or DEFAULT, None, flags).config
-    report = run(config, range(config.seed, config.seed + seeds))
-    say = Say(as_json)
-    say.line(f"{variant or DEFAULT}: {report.line()}")
-    say.line(
-        f"  {report.parameters:,} parameters, {1e3 * report.seconds_an_epoch:,.1f} ms an epoch"
-    )
-    low, high = report.interval
-    say.result({"accuracy": report.value, "low": low, "high": high,
-                "trials": [vars(trial) for trial in report.trials]})  # fmt: skip
 
 
 def _only_flags(flags: list[str], named: Mapping[str, object]) -> None:

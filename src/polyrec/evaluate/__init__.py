@@ -3,6 +3,7 @@
 from polyrec.evaluate.cold import ColdItems, hidden_items, hide
 from polyrec.evaluate.judge import Wanted, judge, sampled
 from polyrec.evaluate.labels import LabelReport, LabelSetting, Threshold, labels, threshold_from
+from polyrec.evaluate.links import Links, foretold, hold_out
 from polyrec.evaluate.logistic import Lines, one_vs_rest
 from polyrec.evaluate.ranking import Asked, Placing, Setting, ranking
 from polyrec.evaluate.report import (
@@ -11,6 +12,8 @@ from polyrec.evaluate.report import (
     Report,
     SliceValue,
     Value,
+    Valued,
+    Values,
     slice_table,
     table,
 )
@@ -24,6 +27,7 @@ __all__ = [
     "LabelReport",
     "LabelSetting",
     "Lines",
+    "Links",
     "Lists",
     "NodeScore",
     "Placing",
@@ -33,10 +37,14 @@ __all__ = [
     "Spread",
     "Threshold",
     "Value",
+    "Valued",
+    "Values",
     "Wanted",
     "classify",
+    "foretold",
     "hidden_items",
     "hide",
+    "hold_out",
     "judge",
     "labels",
     "load",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -59,6 +59,20 @@ class Value:
         """The inverse of `to_json`."""
         given: dict[str, Any] = {n: float("nan") if x is None else x for n, x in state.items()}
         return cls(**{**given, "passport": Passport.from_json(state["passport"])})
+
+
+class Valued(Protocol):
+    """What training chooses by: values with their names."""
+
+    @property
+    def values(self) -> Mapping[str, Value]: ...
+
+
+@dataclass(frozen=True)
+class Values:
+    """Values alone, where nothing else is kept."""
+
+    values: Mapping[str, Value]
 
 
 @dataclass(frozen=True)

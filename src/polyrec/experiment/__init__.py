@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from polyrec.evaluate import Spread
 from polyrec.experiment.ablation import Ask, ablate
 from polyrec.experiment.asking import Verdict, Wish, judge, recommend
 from polyrec.experiment.contrast import Contrast, contrast
@@ -37,6 +38,7 @@ __all__ = [
     "demo",
     "explain",
     "judge",
+    "over_seeds",
     "recommend",
     "resume",
     "resume_training",
@@ -51,8 +53,8 @@ __all__ = [
 
 
 def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The last line of `run --json`: several seeds' metrics are those of the first, and `seeds`
-    holds each run's own."""
+    """The last line of `run --json`: several seeds' metrics are those of the first, `seeds` holds
+    each run's own, and `over_seeds` their means."""
     first = outcomes[0].judged.test
     metrics = {
         name: {
@@ -64,10 +66,30 @@ def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         }
         for name, value in first.values.items()
     }
+    several = {} if len(outcomes) < 2 else {"over_seeds": _spreads(outcomes)}
     return {
+        **several,
         "runs": [str(one.path) for one in outcomes],
         "metrics": metrics,
         "seeds": [{n: v.value for n, v in one.judged.test.values.items()} for one in outcomes],
         "seconds": round(sum(one.seconds for one in outcomes), 2),
         "peak_memory_mb": round(max(one.peak_memory_mb for one in outcomes)),
     }
+
+
+def over_seeds(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Means over several seeds, with intervals that tell how much the seed moves them."""
+    if len(outcomes) < 2:
+        return
+    yield f"mean over {len(outcomes)} seeds (95% by Student's t; one split, so of the seeds alone)"
+    for name, told in _spreads(outcomes).items():
+        yield f"  {name:<14} {told['value']:.4f} [{told['low']:.4f}, {told['high']:.4f}]"
+
+
+def _spreads(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+    found = {}
+    for name in outcomes[0].judged.test.values:
+        each = [one.judged.test.values[name].value for one in outcomes]
+        spread = Spread.of(each)
+        found[name] = {"value": spread.mean, "low": spread.low, "high": spread.high}
+    return found

@@ -16,9 +16,9 @@ from polyrec.data import Facts
 from polyrec.evaluate import Report
 from polyrec.experiment.stored import Stored, stored, values
 from polyrec.experiment.watching import Quiet, Watch
-from polyrec.metrics import RANKING, Catalogue
+from polyrec.metrics import RANKING, SYSTEM, Catalogue
 from polyrec.metrics import dialect as dialect_of
-from polyrec.recipes import chosen, near
+from polyrec.recipes import chosen, near, reasons
 from polyrec.recipes import parts as retrieval
 from polyrec.recommend import WHY
 from polyrec.types import Ragged, Requests
@@ -62,7 +62,8 @@ def judge(path: Path, how: Verdict, watch: Watch = Quiet()) -> dict[str, Any]:
     if how.again or max(how.k, default=0) > longest:
         held = _asked_anew(told, how, held.evidence.base.checkpoint)
     _refuse_unknown(held, how)
-    names = tuple(dict.fromkeys(name.split("@")[0] for name in held.values))
+    known = {**RANKING, **SYSTEM}
+    names = tuple(n for n in dict.fromkeys(v.split("@")[0] for v in held.values) if n in known)
     ks = how.k or tuple(sorted({int(name.split("@")[1]) for name in held.values if "@" in name}))
     catalogue = Catalogue(
         facts.items, facts.counts, retrieval.categories(facts, getattr(told.config, "category", ""))
@@ -86,6 +87,7 @@ def recommend(path: Path, wish: Wish, watch: Watch = Quiet()) -> dict[str, Any]:
     told = stored(path)
     config = told.config
     if wish.diversity is not None:
+        _takes(config, "diversity")
         told = dataclasses.replace(
             told, config=dataclasses.replace(config, diversity=wish.diversity)
         )
@@ -100,7 +102,7 @@ def recommend(path: Path, wish: Wish, watch: Watch = Quiet()) -> dict[str, Any]:
             f"(judged with {', '.join(lacking)} of each event or person, answered without: lists "
             "may differ from the measured ones)"
         )
-    seen = history if wish.exclude_seen or config.exclude == "history" else None
+    seen = history if wish.exclude_seen or getattr(config, "exclude", "none") == "history" else None
     answer = rec.recommend(requests, wish.k, exclude=seen)
     listed = [
         {"id": facts.vocabs["target"].key(item), "score": score}
@@ -114,6 +116,16 @@ def recommend(path: Path, wish: Wish, watch: Watch = Quiet()) -> dict[str, Any]:
     for place, entry in enumerate(listed, 1):
         watch.line(f"{place:>3}  {entry['id']:<{width}}  {entry['score']:.4f}")
     return {"items": listed, "why": why}
+
+
+def _takes(config: Any, key: str) -> None:
+    """Passes if the run's recipe has that setting.
+
+    Raises:
+        ValueError: it has not.
+    """
+    if key not in reasons(type(config)):
+        raise ValueError(f"--{key}: lists of this recipe have no such setting; leave it out")
 
 
 def _person(facts: Facts, key: str, path: Path) -> Tensor:
@@ -140,6 +152,7 @@ def _asked_anew(told: Stored, how: Verdict, checkpoint: str) -> Report:
     """The stored model, asked again on the data of the run."""
     config = told.config
     if how.k:
+        _takes(config, "k")
         config = dataclasses.replace(config, k=max(how.k))
     split = told.recipe.data(config)
     if split.test.hash != told.run.read_json("run.json")["data"]["test_hash"]:

@@ -10,6 +10,7 @@ from polyrec import evaluate, report
 from polyrec.evaluate import Report
 from polyrec.experiment.stored import siblings, stored, values
 from polyrec.experiment.watching import Quiet, Watch
+from polyrec.recipes import primary
 from polyrec.report import ComparisonPage, Versus
 from polyrec.trust import Comparison, compare, family
 
@@ -35,7 +36,7 @@ def contrast(a: Path, b: Path, how: Contrast, watch: Watch = Quiet()) -> dict[st
     """
     ours, theirs = siblings(a), siblings(b)
     left, right = [_report(path) for path in ours], [_report(path) for path in theirs]
-    common = (stored(ours[0]).config.select_by, *FIRST)  # the metric that A was chosen by decides
+    common = (primary(stored(ours[0]).config), *FIRST)  # the metric that A was chosen by decides
     shared = (n for n in dict.fromkeys(common) if n in left[0].values and n in right[0].values)
     names = how.metrics or tuple(shared)
     if not names:

@@ -16,7 +16,7 @@ from polyrec.data import Split
 from polyrec.evaluate import Report
 from polyrec.experiment.stored import restore
 from polyrec.files import writing
-from polyrec.recipes import Plan, Recipe
+from polyrec.recipes import Plan, Recipe, nouns, primary, reasons
 from polyrec.run import Run
 from polyrec.train import Best, Patience, Stage, Tick, batch_seed, best, fit
 from polyrec.trust.power import smallest
@@ -47,18 +47,19 @@ class Trained:
     plan: Plan
 
 
-def before(split: Split, config: Any) -> Iterator[str]:
+def before(recipe: Recipe, split: Split, config: Any) -> Iterator[str]:
     """What this test part can tell apart, said before anything is trained."""
-    requests = len(split.test)
+    requests, said = len(split.test), nouns(recipe)
+    how = split.how.get("how", getattr(config, "split", ""))
     yield (
-        f"{split.facts.items:,} items, {len(split.train):,} train events, {len(split.valid):,} "
-        f"validation and {requests:,} test requests ({split.how.get('how', config.split)})"
+        f"{split.facts.items:,} {said.items}, {len(split.train):,} {said.events}, "
+        f"{len(split.valid):,} validation and {requests:,} test {said.requests} ({how})"
     )
     kept = Path(config.data or ".") / "split.json"
-    if config.data and config.split != "kept" and kept.is_file():
+    if config.data and how != "kept" and kept.is_file():
         yield f"{kept} is not read: split=kept would take it as it stands"
     yield (
-        f"differences of {config.select_by} below {smallest(requests):.4f} between two such runs "
+        f"differences of {primary(config)} below {smallest(requests):.4f} between two such runs "
         "are not to be told apart here (power 80%; spread over people and seeds assumed)"
     )
 
@@ -134,15 +135,15 @@ def weights(progress: Progress, step: int, length: str) -> Iterator[str]:
         yield f"  weights of step {step:,}, the best on validation{more}"
 
 
-def beside(judged: Judged, primary: str) -> Iterator[str]:
+def beside(judged: Judged, metric: str) -> Iterator[str]:
     """The selecting metric of the run, its baselines and the ceiling, a line each."""
     rows = {**judged.baselines, "this run": judged.test}
     if judged.ceiling:
         rows["ceiling (knows the truth)"] = judged.ceiling
     width = max(map(len, rows))
     for name, report in rows.items():
-        value = report.values[primary]
-        yield f"  {name:<{width}}  {primary} {value.value:.4f} [{value.low:.4f}, {value.high:.4f}]"
+        value = report.values[metric]
+        yield f"  {name:<{width}}  {metric} {value.value:.4f} [{value.low:.4f}, {value.high:.4f}]"
 
 
 def progress_line(progress: Progress, tick: Tick, stage: Stage) -> str:
@@ -196,7 +197,8 @@ def _baselines(of: Trained) -> Iterator[tuple[str, Report]]:
         settings = of.recipe.VARIANTS[name]
         if all(getattr(of.config, key) == value for key, value in settings.items()):
             continue
-        config = dataclasses.replace(of.config, **settings, diversity=0.0)
+        plain = {"diversity": 0.0} if "diversity" in reasons(type(of.config)) else {}
+        config = dataclasses.replace(of.config, **settings, **plain)
         model = of.recipe.model(config, of.split.facts)
         plan = of.recipe.plan(config, of.split, model)
         fit(model, plan.stages, lambda *_: {}, Progress(seed=config.seed))

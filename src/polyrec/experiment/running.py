@@ -23,7 +23,7 @@ from polyrec.experiment.graphs import checks
 from polyrec.experiment.stored import Stored, has_effect, made, restore, stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.files import writing_folder
-from polyrec.recipes import Recipe, Sourced, all_read, changed, compose, recipe
+from polyrec.recipes import Recipe, Sourced, all_read, changed, compose, primary, recipe
 from polyrec.run import Run
 from polyrec.train import Interrupted, NonFiniteError, Options, Stage, Tick, fit
 from polyrec.train.record import comes_again
@@ -174,7 +174,7 @@ def _begun(
         about |= {"reference": reference, "facts": records.hashes(beside / "facts")}
         new.write_json("run.json", about | records.of_run(split, model, plan))
     watch.line(f"{path}: {name} {variant}, seed {config.seed}")
-    for line in figures.before(split, config):
+    for line in figures.before(of, split, config):
         watch.line(f"  {line}")
     return Job(Run.open(path), of, config, split, model, plan, watch=watch, began=began)
 
@@ -228,11 +228,11 @@ def _judged(job: Job) -> Outcome:
         job.run.read_json("run.json")
         | {"seconds": round(seconds, 1), "peak_memory_mb": round(peak)},
     )
-    primary = job.config.select_by
+    metric = primary(job.config)
     job.watch.line(evaluate.table(judged.test))
     for line in (
         *figures.weights(progress, judged.step, job.recipe.LENGTH),
-        *figures.beside(judged, primary),
+        *figures.beside(judged, metric),
     ):
         job.watch.line(line)
     leaks = checks.leaks(job.recipe, job.config, job.split)

@@ -22,7 +22,7 @@ from polyrec.nn.similarity import SIMILARITIES
 from polyrec.recipes import RECIPES, chosen, reasons, recipe
 from polyrec.recommend import RECOMMENDERS
 from polyrec.train import OPTIMS, PICKS, SCHEDULES, TensorBoard
-from polyrec.worlds import WORLDS
+from polyrec.worlds import NETWORKS, WORLDS, Papers
 
 
 def shelves() -> dict[str, dict[str, str]]:
@@ -48,6 +48,7 @@ def shelves() -> dict[str, dict[str, str]]:
     found["metrics"] = {name: _line(part) for name, part in {**RANKING, **SYSTEM}.items()}
     found["dialects"] = {name: _line(part) for name, part in DIALECTS.items()}
     found["worlds"] = {name: _world(part) for name, part in WORLDS.items()}
+    found["worlds"] |= {name: _papers(part) for name, part in NETWORKS.items()}
     return found
 
 
@@ -153,4 +154,11 @@ def _world(part: Any) -> str:
     return (
         f"{part.users:,} people, {part.items:,} items, {part.categories} categories, "
         f"{part.interests_low} to {part.interests_high} interests"
+    )
+
+
+def _papers(part: Papers) -> str:
+    return (
+        f"{part.papers:,} papers of {part.classes} classes, {part.authors} authors, "
+        f"{part.words} words: a typed graph"
     )

@@ -6,7 +6,7 @@ Each entry of `LOSSES` is a ranking loss as it stands; `partial(margin, width=.3
 from __future__ import annotations
 
 from polyrec.losses.choosy import Choosy, Hardest, PositiveAware
-from polyrec.losses.graph import ccl, info_nce, weighted_bce
+from polyrec.losses.graph import ccl, info_nce, linked, weighted_bce
 from polyrec.losses.label import bce as label_bce
 from polyrec.losses.label import each_of, focal, one_of
 from polyrec.losses.ranking import (
@@ -36,6 +36,7 @@ LOSSES: dict[str, RankingLoss] = {
     "bpr": bpr,
     "margin": margin,
     "ccl": ccl,
+    "linked": linked,
     "hardest": Hardest(),
     "positive_aware": PositiveAware(),
 }
@@ -68,6 +69,7 @@ __all__ = [
     "info_nce",
     "interest_aware",
     "label_bce",
+    "linked",
     "margin",
     "one_of",
     "place",

@@ -1,4 +1,4 @@
-"""Losses of graph models: cosine contrast, degree-weighted logistic terms, two views of one node.
+"""Losses of graph models: cosine contrast, logistic terms with weights, two views of one node.
 
 Letters: B rows, N negatives, D width.
 """
@@ -39,6 +39,22 @@ def weighted_bce(s: Scores, pos: Tensor, neg: Tensor, balance: float = 300.0) ->
     """
     below = over_negatives(neg * F.softplus(s.neg), s)
     return row_mean(pos * F.softplus(-s.pos) + balance * below, s)
+
+
+def linked(s: Scores, balance: float = 20.0) -> Tensor:
+    """Who met is close, who was drawn is far: -ln sigma(s+) - Q mean_j ln sigma(-s_j).
+
+    For vectors of nodes from short walks, with negatives drawn by degree^.75; `balance` is Q, the
+    number of negatives that one pair stands against, however many are drawn.
+    Source: Hamilton et al. 2017 (GraphSAGE), eq. 1.
+
+    Raises:
+        ValueError: the balance is negative.
+    """
+    if not (math.isfinite(balance) and balance >= 0):
+        raise ValueError(f"linked: balance={balance}, need >= 0; 20 is published")
+    below = over_negatives(F.softplus(s.neg), s)
+    return row_mean(F.softplus(-s.pos) + balance * below, s)
 
 
 def info_nce(first: Tensor, second: Tensor, tau: float = 0.2) -> Tensor:

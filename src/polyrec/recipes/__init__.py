@@ -12,19 +12,20 @@ from polyrec.data import Facts, Split
 from polyrec.recipes.ablation import MULTIPLES, Anchor, Change, Factor, Study, study
 from polyrec.recipes.config import Sourced, changed, chosen, compose, near, reasons, setting, typed
 from polyrec.recipes.expected import Curve, Expected
-from polyrec.recipes.plan import Plan
+from polyrec.recipes.plan import Nouns, Plan
 from polyrec.types import Recommender
 
 __all__ = [
-    "MULTIPLES", "RECIPES", "Anchor", "Change", "Curve", "Expected", "Factor", "Plan", "Recipe",
-    "Sourced", "Study", "all_read", "changed", "chosen", "compose", "near", "reasons", "recipe",
-    "setting", "study", "typed",
+    "MULTIPLES", "RECIPES", "Anchor", "Change", "Curve", "Expected", "Factor", "Nouns", "Plan",
+    "Recipe", "Sourced", "Study", "all_read", "changed", "chosen", "compose", "near", "nouns",
+    "primary", "reasons", "recipe", "setting", "study", "typed",
 ]  # fmt: skip
 
 RECIPES: Mapping[str, str] = {
     "comirec": "multi-interest retrieval: ComiRec, MIND, REMI and their baselines",
     "embeddings": "item vectors from who stands beside whom: item2vec, walks on graphs, EGES",
     "graphs": "who likes what, from the graph of people and items: GF-CF to LightGCN",
+    "nodes": "classes of nodes on a graph: GCN, GraphSAGE, GAT, typed graphs, vectors of walks",
     "sequence": "the next item from the last ones: SASRec and its successors, every loss",
 }
 
@@ -47,6 +48,23 @@ class Recipe(Protocol):
     def serve(self, config: Any, model: nn.Module, facts: Facts) -> Recommender: ...
     def plan(self, config: Any, split: Split, model: nn.Module) -> Plan: ...
     def ceiling(self, config: Any, split: Split) -> Recommender | None: ...
+
+
+def nouns(of: Recipe) -> Nouns:
+    """What the recipe calls its parts, where it says so."""
+    found: Nouns = getattr(of, "NOUNS", Nouns())
+    return found
+
+
+def primary(config: Any) -> str:
+    """The metric that a run is chosen by, where several decide the first.
+
+    >>> from types import SimpleNamespace
+    >>> primary(SimpleNamespace(select_by="accuracy,-loss"))
+    'accuracy'
+    """
+    first: str = config.select_by.split(",")[0]
+    return first.removeprefix("-")
 
 
 def all_read(of: Recipe, config: Any, keys: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from polyrec.evaluate import Report
+from polyrec.evaluate import Report, Valued
 from polyrec.train import Solve, Stage
 from polyrec.types import Recommender, Stream
 
@@ -30,6 +30,15 @@ class Plan:
     """
 
     stages: Sequence[Stage | Solve]
-    validate: Callable[[nn.Module], Report]
+    validate: Callable[[nn.Module], Valued]
     judge: Callable[[Recommender, str, str], Report]
     stream: Covering | None = None  # of the first gradient stage; None = all events were used
+
+
+@dataclass(frozen=True)
+class Nouns:
+    """What a recipe calls what its lists hold, what it learns from and who asks."""
+
+    items: str = "items"
+    events: str = "train events"
+    requests: str = "requests"

@@ -106,7 +106,7 @@ def _about(run: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
 def _primary(settings: tuple[Setting, ...], figures: tuple[Figure, ...]) -> str:
     """The metric that chose the checkpoint, if the report has it; else the first one."""
     names = [entry.name for entry in figures]
-    chosen = [s.value.removeprefix("-") for s in settings if s.key == "select_by"]
+    chosen = [s.value.split(",")[0].removeprefix("-") for s in settings if s.key == "select_by"]
     return next((name for name in [*chosen, *names] if name in names), "")
 
 

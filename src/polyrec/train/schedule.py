@@ -210,15 +210,17 @@ class Best:
 
 
 def best(progress: Progress, metric: str) -> Best | None:
-    """The stage's best evaluation by `metric` ("-name": smaller is better); None before any.
+    """The stage's best evaluation by `metric`; None before any.
 
+    "-name": smaller is better. "accuracy,-loss": the first decides, the next among its equals.
     Only a strictly better value is a new best; the first evaluation always is one. Training that
     goes on with other settings is not flat yet: `flat` counts from there.
     """
-    found: Best | None = None
-    for row, (step, value) in zip(_rows(progress), _values(progress, metric), strict=True):
-        if found is None or _signed(metric, value) > _signed(metric, found.value):
-            found = Best(value, step, 0)
+    found, top = None, None
+    first = metric.split(",")[0].removeprefix("-")
+    for row, worth in zip(_rows(progress), _worths(progress, metric), strict=True):
+        if found is None or top is None or worth > top:
+            found, top = Best(row[first], row["step"], 0), worth
         else:
             found = Best(found.value, found.step, found.flat + 1)
         if row.get(CHANGED):
@@ -228,20 +230,22 @@ def best(progress: Progress, metric: str) -> Best | None:
 
 def improvements(progress: Progress, metric: str) -> list[bool]:
     """For each evaluation of the stage, whether it was a new best."""
-    top, found = -math.inf, []
-    for _, value in _values(progress, metric):
-        found.append(_signed(metric, value) > top)
-        top = max(top, _signed(metric, value))
+    top: tuple[float, ...] = ()
+    found = []
+    for worth in _worths(progress, metric):
+        found.append(worth > top)
+        top = max(top, worth)
     return found
 
 
-def _values(progress: Progress, metric: str) -> list[tuple[int, float]]:
-    name = metric.removeprefix("-")
-    rows = _rows(progress)
-    if rows and name not in rows[-1]:
-        near = get_close_matches(name, rows[-1], 1, 0)
-        raise KeyError(f"no evaluation has {name!r}; the nearest is {near[0]!r}")
-    return [(row["step"], row[name]) for row in rows]
+def _worths(progress: Progress, metric: str) -> list[tuple[float, ...]]:
+    """An evaluation's values in the order in which they decide, larger better."""
+    rows, names = _rows(progress), metric.split(",")
+    for name in (name.removeprefix("-") for name in names):
+        if rows and name not in rows[-1]:
+            near = get_close_matches(name, rows[-1], 1, 0)
+            raise KeyError(f"no evaluation has {name!r}; the nearest is {near[0]!r}")
+    return [tuple(_signed(name, row[name.removeprefix("-")]) for name in names) for row in rows]
 
 
 def _rows(progress: Progress) -> list[dict[str, Any]]:

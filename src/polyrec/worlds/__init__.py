@@ -2,6 +2,7 @@
 
 from polyrec.worlds.log import write_log
 from polyrec.worlds.oracle import Horizon, Oracle, Truth, oracle
+from polyrec.worlds.papers import NETWORKS, Papers, Written, written
 from polyrec.worlds.retail import (
     BOOKS_LIKE,
     DEFAULT,
@@ -35,18 +36,22 @@ __all__ = [
     "DEFAULT",
     "DEMO",
     "FRESH",
+    "NETWORKS",
     "READOUT",
     "STUDY",
     "TINY",
     "WORLDS",
     "Horizon",
     "Oracle",
+    "Papers",
     "Retail",
     "Truth",
+    "Written",
     "build",
     "noisy",
     "null",
     "oracle",
     "write_log",
     "write_tencentgr",
+    "written",
 ]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_matrix
+from torch import nn
 
 from polyrec.graph import Graph, Relation
 from polyrec.losses import one_of
 from polyrec.models.graphs.batches import TASK
-from polyrec.models.graphs.hetero import HETERO_MODELS, Built
+from polyrec.models.graphs.hetero import HETERO_MODELS
 from polyrec.models.graphs.nodes import Settings
 from polyrec.models.graphs.sampled import SampledTyped
 from polyrec.models.graphs.typed import TypedTask, Whole
@@ -53,6 +55,14 @@ def _relation(key: tuple[str, str, str], linked: np.ndarray) -> Relation:
 LIBRARY = library()
 
 
+@dataclass(frozen=True)
+class Built:
+    """A model, and what it reads of its task."""
+
+    model: nn.Module
+    given: Any
+
+
 def learnt(built: Built, task: TypedTask, stream=None, epochs: int = 50) -> float:
     stream = stream or Whole(task, built.given)
     stage = Stage("train", [Task(stream, Answer({TASK: one_of}))], Epochs(epochs), lr=0.02)
@@ -65,7 +75,8 @@ def learnt(built: Built, task: TypedTask, stream=None, epochs: int = 50) -> floa
 
 def made(name: str, task: TypedTask = LIBRARY) -> Built:
     torch.manual_seed(0)
-    return HETERO_MODELS[name](task, SMALL)
+    given = HETERO_MODELS[name].reads(task, SMALL)
+    return Built(HETERO_MODELS[name].build(task, SMALL, given), given)
 
 
 @every

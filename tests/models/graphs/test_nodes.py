@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from polyrec.data import Source
 from polyrec.losses import CLASS_LOSSES, one_of
 from polyrec.models.graphs.batches import TASK, NodeTask, WholeGraph
 from polyrec.models.graphs.nodes import NODE_MODELS, NodeClassifier, Settings, Shape
 from polyrec.models.graphs.sampled import SampledNodes
 from polyrec.models.graphs.smoothing import effective_rank, smoothing
-from polyrec.recipes.nodes import Config, trained
+from polyrec.recipes.nodes import Config, Library, Made
+from polyrec.recipes.nodes import trained as trained_on
 from polyrec.train import Answer, Epochs, Stage, Task, fit
 from polyrec.types import Progress
 
@@ -26,6 +28,10 @@ TASKS = communities()
 def made(name: str, task: NodeTask, settings: Settings = Settings(hidden=8)) -> NodeClassifier:
     torch.manual_seed(0)
     return NODE_MODELS[name](Shape(task.width, task.classes), settings)
+
+
+def trained(config: Config, task: NodeTask) -> tuple[Made, Progress]:
+    return trained_on(config, Library(task, Source()))
 
 
 def right(model: NodeClassifier, task: NodeTask, part: str = "test") -> float:

@@ -13,14 +13,8 @@ from torch import Tensor
 
 from polyrec.graph import Relation
 from polyrec.losses import margin
-from polyrec.models.graphs.pinsage import (
-    HarderEachEpoch,
-    PinSAGERetriever,
-    around,
-    asked,
-    hard_window,
-    important,
-)
+from polyrec.models.graphs.harder import HarderEachEpoch, hard_window
+from polyrec.models.graphs.pinsage import PinSAGERetriever, around, asked, important, roomy
 from polyrec.train import PICKS, Adam, Epochs, Rank, Stage, Task, fit
 from polyrec.types import Progress, Ragged, Requests
 
@@ -159,3 +153,14 @@ def test_a_table_of_ids_refuses_a_newer_graph_with_the_remedy() -> None:
     assert model.inductive == "none"
     with pytest.raises(ValueError, match="cold_start"):
         model.on(important(held(70), 8), features(70))
+
+
+def test_weights_bring_their_graph_into_a_model_that_knew_none() -> None:
+    graph = roomy(important(held(), 8), ITEMS, 12)
+    torch.manual_seed(0)
+    one = PinSAGERetriever(graph, features(), dim=16)
+    two = PinSAGERetriever(roomy(None, ITEMS, 12), features(), dim=16)
+    two.load_state_dict(one.state_dict())
+    ids = torch.arange(ITEMS + 1)
+    assert torch.equal(one.vectors(ids), two.vectors(ids))
+    assert torch.equal(one.adjacency.dense(), important(held(), 8).dense())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numba
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from polyrec.graph import Relation
 from polyrec.nn.convs import (
     AGGREGATES,
     GCN,
@@ -21,6 +24,7 @@ from polyrec.nn.convs import (
     Spectrum,
     band_pass,
     high_pass,
+    in_time,
     largest_eigenvalue,
     low_pass,
 )
@@ -197,3 +201,41 @@ def test_a_gcn_is_inductive_the_same_weights_serve_another_graph() -> None:
     copy_ = copy.deepcopy(layer)
     other = Adjacency.of(symmetric(30, 0.1, 4), "gcn")
     assert torch.equal(layer(other, torch.ones(30, IN)), copy_(other, torch.ones(30, IN)))
+
+
+def timed(seed: int = 3) -> Relation:
+    """KNOWS, each edge at a time of its own."""
+    time = np.random.default_rng(seed).permutation(KNOWS.edges).astype(np.int64) * 1_000
+    return replace(KNOWS, time=time)
+
+
+def test_gru_time_reads_neighbours_from_the_earliest_edge_to_the_latest() -> None:
+    torch.manual_seed(0)
+    layer, relation = SAGE(IN, OUT, "gru_time").double(), timed()
+    gru = torch.nn.GRU(IN, OUT, batch_first=True).double()
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    gru.load_state_dict({f"{n}_l0": getattr(layer.gru.cell, n).detach() for n in names})
+    found = layer(in_time(relation), X)
+    for row in range(relation.sources):
+        first, stop = relation.indptr[row : row + 2]
+        order = relation.time[first:stop].argsort()
+        told = torch.zeros(OUT, dtype=torch.float64)
+        if len(order):
+            seen = X[torch.from_numpy(relation.indices[first:stop][order].astype(np.int64))]
+            told = gru(seen[None])[1][0, 0]
+        expected = layer.of_self @ X[row] + layer.of_neighbours @ told + layer.bias
+        assert torch.allclose(found[row], expected, atol=1e-12)
+
+
+def test_gru_time_sees_order_and_nothing_else_of_time() -> None:
+    layer, relation = SAGE(IN, OUT, "gru_time").double(), timed()
+    later = replace(relation, time=relation.time * 7 + 5)
+    backwards = replace(relation, time=-relation.time)
+    found = [layer(in_time(one), X) for one in (relation, later, backwards)]
+    assert torch.equal(found[0], found[1])
+    assert not torch.allclose(found[0], found[2])
+
+
+def test_edges_without_times_have_no_place_in_time() -> None:
+    with pytest.raises(ValueError, match="no times"):
+        in_time(KNOWS)

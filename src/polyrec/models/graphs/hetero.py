@@ -175,54 +175,73 @@ def _price(model: nn.Module, decay: float) -> dict[str, Tensor]:
 
 
 @dataclass(frozen=True)
-class Built:
-    """A model, and what it reads of the task it was built for."""
+class Kind:
+    """A way to read a typed graph: what is made of it once, and the model that reads that."""
 
-    model: nn.Module
-    given: Any  # Messages, Paths or Carried
+    reads: Callable[[TypedTask, Settings], Any]  # -> Messages, Paths or Carried
+    build: Callable[[TypedTask, Settings, Any], nn.Module]
 
 
-def rgcn(task: TypedTask, settings: Settings) -> Built:
+def rgcn(task: TypedTask, settings: Settings, given: Messages) -> nn.Module:
     """Schlichtkrull et al. 2018: a matrix a relation."""
     width, keys = settings.hidden * settings.heads, task.keys
     bases = min(len(keys), 4)
-    return _messages(task, settings, lambda: RGCN(width, width, keys, bases))
+    return _layered(task, settings, lambda: RGCN(width, width, keys, bases))
 
 
-def hgt(task: TypedTask, settings: Settings) -> Built:
+def hgt(task: TypedTask, settings: Settings, given: Messages) -> nn.Module:
     """Hu et al. 2020: attention in which kinds meet."""
     width, kinds = settings.hidden * settings.heads, list(task.graph.sizes)
-    return _messages(task, settings, lambda: HGT(width, kinds, task.keys, settings.heads))
+    return _layered(task, settings, lambda: HGT(width, kinds, task.keys, settings.heads))
 
 
-def simple_hgn(task: TypedTask, settings: Settings) -> Built:
+def simple_hgn(task: TypedTask, settings: Settings, given: Messages) -> nn.Module:
     """Lv et al. 2021: GAT with the kind of the edge."""
     width, hidden = settings.hidden * settings.heads, settings.hidden
-    return _messages(task, settings, lambda: SimpleHGN(width, hidden, task.keys, settings.heads))
+    return _layered(task, settings, lambda: SimpleHGN(width, hidden, task.keys, settings.heads))
 
 
-def blind(task: TypedTask, settings: Settings) -> Built:
+def blind(task: TypedTask, settings: Settings, given: Messages) -> nn.Module:
     """GAT with types ignored: what a model of types has to beat."""
     width, drop = settings.hidden * settings.heads, settings.dropout
     gat = (width, settings.hidden, settings.heads)
-    return _messages(task, settings, lambda: Blind(GAT(*gat, attend=drop)))
+    return _layered(task, settings, lambda: Blind(GAT(*gat, attend=drop)))
 
 
-def han(task: TypedTask, settings: Settings, paths: Sequence[Path] = ()) -> Built:
-    """Wang et al. 2019, along the named metapaths or all of two hops that lead back."""
+def han(task: TypedTask, settings: Settings, given: Paths) -> nn.Module:
+    """Wang et al. 2019: attention along metapaths, then over them."""
+    return PathClassifier(task, settings, len(given.adjacencies))
+
+
+def messages(task: TypedTask, settings: Settings) -> Messages:
+    """Every type's features or ids, and the same typed graph for each layer."""
+    x = {kind: torch.arange(n) if kind in task.ids else task.x[kind]
+         for kind, n in task.graph.sizes.items()}  # fmt: skip
+    return Messages(x, (Typed.of(task.graph),) * settings.depth)
+
+
+def paths(task: TypedTask, settings: Settings, named: Sequence[Path] = ()) -> Paths:
+    """Where the named metapaths lead, or all of two hops that lead back.
+
+    Raises:
+        ValueError: the target type has no features.
+    """
     kind = task.target
-    named = [*paths] or [
+    known = [*named] or [
         path for path in metapaths(task.graph, kind, HOPS)
         if chained(task.graph, kind, path)[-1].key[2] == kind
     ]  # fmt: skip
     if kind not in task.x:
         raise ValueError(f"type {kind!r} is known by ids alone: HAN reads features")
-    given = Paths(task.x[kind], tuple(reached(task.graph, kind, path) for path in named))
-    return Built(PathClassifier(task, settings, len(named)), given)
+    return Paths(task.x[kind], tuple(reached(task.graph, kind, path) for path in known))
 
 
-def sehgnn(task: TypedTask, settings: Settings, hops: int = HOPS) -> Built:
-    """Yang et al. 2023: everything within `hops` is carried before training, train labels too."""
+def everything(task: TypedTask, settings: Settings, hops: int = HOPS) -> Carried:
+    """What is within `hops`, carried before training; train labels too, none to its own node.
+
+    Raises:
+        ValueError: the target type has no features.
+    """
     kind, dense = task.target, {k: _dense(x) for k, x in task.x.items() if k not in task.ids}
     if kind not in dense:
         raise ValueError(f"type {kind!r} is known by ids alone: SeHGNN reads features")
@@ -235,27 +254,22 @@ def sehgnn(task: TypedTask, settings: Settings, hops: int = HOPS) -> Built:
         if end == kind:
             names.append(" ".join(path) + ": labels")
             parts.append(carried_labels(task.graph, kind, path, task.seen_labels()))
-    given = Carried(tuple(names), tuple(parts))
-    return Built(CarriedClassifier(task, settings, given), given)
+    return Carried(tuple(names), tuple(parts))
 
 
-def _messages(task: TypedTask, settings: Settings, layer: Callable[[], nn.Module]) -> Built:
-    layers = [layer() for _ in range(settings.depth)]
-    x = {kind: torch.arange(n) if kind in task.ids else task.x[kind]
-         for kind, n in task.graph.sizes.items()}  # fmt: skip
-    given = Messages(x, (Typed.of(task.graph),) * settings.depth)
-    return Built(TypedClassifier(task, settings, layers), given)
+def _layered(task: TypedTask, settings: Settings, layer: Callable[[], nn.Module]) -> nn.Module:
+    return TypedClassifier(task, settings, [layer() for _ in range(settings.depth)])
 
 
 def _dense(x: Features) -> Tensor:
     return x.dense() if isinstance(x, Adjacency) else x
 
 
-HETERO_MODELS: Mapping[str, Callable[[TypedTask, Settings], Built]] = {
-    "rgcn": rgcn,
-    "han": han,
-    "hgt": hgt,
-    "sehgnn": sehgnn,
-    "simple_hgn": simple_hgn,
-    "blind": blind,
+HETERO_MODELS: Mapping[str, Kind] = {
+    "rgcn": Kind(messages, rgcn),
+    "han": Kind(paths, han),
+    "hgt": Kind(messages, hgt),
+    "sehgnn": Kind(everything, CarriedClassifier),  # Yang et al. 2023
+    "simple_hgn": Kind(messages, simple_hgn),
+    "blind": Kind(messages, blind),
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, Self, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -114,15 +115,19 @@ class NodeClassifier(nn.Module):
     def logits(self, batch: Nodes) -> Answers:
         """[B, C], and the price of the weights' length in training."""
         out = self.states(batch.x, batch.layers)[-1][batch.at]
-        extra = {"decay": self.decay / 2 * self._length()} if self.training and self.decay else {}
+        extra = {"decay": self.price()} if self.training and self.decay else {}
         return Answers({TASK: out}, extra=extra)
 
-    def _length(self) -> Tensor:
+    def price(self) -> Tensor:
+        """Of the weights' length."""
         paying = self.layers[0] if self.decayed == "first" else self.layers
-        return cast(Tensor, sum(w.square().sum() for w in paying.parameters() if w.ndim > 1))
+        length = sum(w.square().sum() for w in paying.parameters() if w.ndim > 1)
+        return self.decay / 2 * cast(Tensor, length)
 
     def _dropped(self, x: Features) -> Features:
         if isinstance(x, Adjacency):
+            if self.training:
+                _ = x.by_column  # found once: the copies of all steps share it
             return x.weighed(self.drop(x.weight))
         return cast(Tensor, self.drop(x))
 
@@ -137,6 +142,26 @@ class NodeClassifier(nn.Module):
                 "(cold_start), or fit again"
             )
         return cast(Tensor, self.table(ids))
+
+
+class Majority(nn.Module):
+    """The classes by how often train has them, whatever the node: what anybody must beat."""
+
+    counts: Tensor
+    inductive: Inductive = "features"
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("counts", torch.zeros(classes))
+
+    def prepare(self) -> Self:
+        """Nothing to do once."""
+        return self
+
+    def logits(self, batch: Nodes) -> Answers:
+        """[B, C]: log shares, one of each class added."""
+        share = torch.log((self.counts + 1) / (self.counts + 1).sum())
+        return Answers({TASK: share.expand(len(batch.at), -1)})
 
 
 class Alone(nn.Module):

@@ -8,7 +8,6 @@ Letters: n items (ids 1..n, 0 = nothing), R requests, B rows, D width, T neighbo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Self, cast
 
 import numpy as np
@@ -18,14 +17,13 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from polyrec.graph import Relation
-from polyrec.kernels.graphs.visits import Bipartite, ranked_window, visited
+from polyrec.kernels.graphs.visits import Bipartite, visited
 from polyrec.models.graphs.nodes import Inductive
 from polyrec.nn import Dot, known
 from polyrec.nn.convs import Adjacency, PinSAGE
-from polyrec.types import Draw, Encoded, Negatives, PairBatch, Progress, Requests, Similarity
+from polyrec.types import Encoded, Requests, Similarity
 
 NEIGHBOURS, STEPS, RESTART = 50, 1_000, 0.15
-RANKS, LEAST = (2_000, 5_000), 1e-6
 Ask = Literal["last", "mean"]
 
 
@@ -60,6 +58,21 @@ def important(
     return Adjacency.of_matrix(matrix)
 
 
+def roomy(adjacency: Adjacency | None, items: int, count: int) -> Adjacency:
+    """Room for `count` neighbours an item, whatever there are (or none are known yet).
+
+    A model's buffers then have the same sizes before its weights are read from disk.
+    """
+    room = items * count
+    if adjacency is None:
+        nothing = torch.zeros(room, dtype=torch.int32)
+        start = torch.zeros(items + 2, dtype=torch.int64)
+        return Adjacency(start, nothing, torch.zeros(room), items + 1)
+    more = room - len(adjacency.other)
+    other, weight = (F.pad(part, (0, more)) for part in (adjacency.other, adjacency.weight))
+    return Adjacency(adjacency.start, other, weight, adjacency.columns)
+
+
 class PinSAGERetriever(nn.Module):
     """z = G2 ReLU(G1 h + g) over `layers` of importance pooling; a query is an item's vector.
 
@@ -72,6 +85,9 @@ class PinSAGERetriever(nn.Module):
     """
 
     similarity: Similarity
+    start: Tensor
+    other: Tensor
+    share: Tensor
 
     def __init__(
         self,
@@ -87,7 +103,10 @@ class PinSAGERetriever(nn.Module):
             raise ValueError(
                 f"features of {len(features) - 1:,} items, a graph of {adjacency.rows - 1:,}"
             )
-        self.adjacency, self.features, self.ask = adjacency, features, ask
+        self.features, self.ask = features, ask
+        held = {"start": adjacency.start, "other": adjacency.other, "share": adjacency.weight}
+        for name, part in held.items():
+            self.register_buffer(name, part.clone())  # so that weights on disk bring their graph
         width = dim if features is None else features.shape[1]
         self.table = nn.Embedding(adjacency.rows, dim) if features is None else None
         self.layers = nn.ModuleList(
@@ -95,6 +114,13 @@ class PinSAGERetriever(nn.Module):
         )
         self.out = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim, bias=False))
         self.add_module("similarity", Dot() if similarity is None else similarity)
+
+    @property
+    def adjacency(self) -> Adjacency:
+        """Who reads whom, with shares."""
+        edges = int(self.start[-1])
+        columns = len(self.start) - 1
+        return Adjacency(self.start, self.other[:edges], self.share[:edges], columns)
 
     @property
     def inductive(self) -> Inductive:
@@ -115,7 +141,9 @@ class PinSAGERetriever(nn.Module):
         dim = cast(nn.Linear, self.out[0]).in_features
         newer = PinSAGERetriever(adjacency, features, dim, len(self.layers), self.ask)
         newer.similarity = self.similarity
-        newer.load_state_dict(self.state_dict())
+        graph = ("start", "other", "share")
+        weights = {name: w for name, w in self.state_dict().items() if name not in graph}
+        newer.load_state_dict(weights, strict=False)
         return newer.train(self.training)
 
     def prepare(self) -> Retrieved | Self:
@@ -211,69 +239,3 @@ def around(adjacency: Adjacency, ids: Tensor, layers: int) -> tuple[list[Adjacen
         other = stamp[block.other].to(torch.int32)
         blocks.append(Adjacency(block.start, other, block.weight, len(nodes)))
     return blocks[::-1], nodes
-
-
-def hard_window(
-    held: Relation, ranks: tuple[int, int] = RANKS, kept: int = 100, seed: int = 0
-) -> Tensor:
-    """[n + 1, kept]: items drawn from these ranks of each item's PageRank, 0 = none there.
-
-    Too far to be related, near enough to be mistaken. Source: Ying et al. 2018, section 3.3.
-
-    Raises:
-        ValueError: ranks that no item of the catalogue has.
-    """
-    first, last = ranks
-    if not 1 <= first <= last or first >= held.targets:
-        raise ValueError(
-            f"ranks {ranks} among {held.targets:,} items: need 1 <= first <= last and first below "
-            f"the number of items; a share of the catalogue such as ({held.targets // 20}, "
-            f"{held.targets // 8}) is usual for small ones"
-        )
-    found = ranked_window(both_ways(held), ranks, kept, (RESTART, LEAST), seed)
-    return F.pad(torch.from_numpy(found).long() + 1, (0, 0, 1, 0))
-
-
-@dataclass(frozen=True, eq=False)
-class HarderEachEpoch:
-    """Shared uniform negatives, and e - 1 hard ones a row in epoch e (the first is 1).
-
-    Hard ones come from the query item's window, drawn anew each step; rows whose item has none
-    meet the shared ones alone. log_q of a hard draw is 0: a curriculum has no one distribution, so
-    it goes with losses that need none (`margin`). Source: Ying et al. 2018, section 3.3.
-
-    Raises:
-        ValueError: no shared negative, or a window of another number of items.
-    """
-
-    items: int
-    window: Tensor  # [n + 1, kept], 0 = none
-    shared: int = 500
-    most: int = 100
-
-    def __post_init__(self) -> None:
-        if self.shared < 1:
-            raise ValueError(f"shared={self.shared}: need at least 1 negative")
-        if len(self.window) != self.items + 1:
-            raise ValueError(f"a window of {len(self.window) - 1:,} items for {self.items:,}")
-
-    def hard(self, progress: Progress) -> int:
-        """e - 1, counted from 0 in `progress`; at most `most` and what the window keeps."""
-        return min(progress.epoch, self.most, self.window.shape[1])
-
-    def sample(self, batch: PairBatch, progress: Progress) -> Negatives:
-        """Pure in the seed, the stage and the step of `progress`."""
-        generator, rows = progress.generator("negatives"), len(batch.positives)
-        easy = torch.randint(1, self.items + 1, (1, self.shared), generator=generator)
-        flat, zero = torch.zeros(1, 1), torch.zeros(rows, dtype=torch.int64)
-        draws = [Draw(easy, zero, flat, easy != batch.positives[:, None])]
-        if count := self.hard(progress):
-            history = known(batch.requests)
-            last = (history.start[1:] - 1).clamp(min=0)
-            ids = history.values[last] if len(history.values) else zero
-            ids = torch.where(history.start.diff() > 0, ids, 0)
-            chosen = torch.rand(rows, self.window.shape[1], generator=generator).argsort(1)
-            hard = self.window[ids].gather(1, chosen[:, :count])
-            valid = (hard > 0) & (hard != batch.positives[:, None])
-            draws.append(Draw(hard, torch.arange(rows), flat, valid))
-        return Negatives(tuple(draws), torch.zeros(1))

@@ -24,7 +24,7 @@ from polyrec.nn.convs.metapaths import (
     reached,
 )
 from polyrec.nn.convs.relational import HGT, RGCN, Blind, SimpleHGN
-from polyrec.nn.convs.sage import AGGREGATES, SAGE, Aggregate, PinSAGE
+from polyrec.nn.convs.sage import AGGREGATES, SAGE, Aggregate, PinSAGE, in_time
 from polyrec.nn.convs.typed import Typed
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "carried_labels",
     "chained",
     "high_pass",
+    "in_time",
     "largest_eigenvalue",
     "low_pass",
     "metapaths",

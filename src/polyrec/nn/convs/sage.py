@@ -5,6 +5,7 @@ Letters: n rows, m columns, E edges, D width.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -12,15 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from polyrec.graph import Relation
 from polyrec.nn.convs.adjacency import Adjacency
 from polyrec.nn.convs.along import Features, largest, mixed, project
 
-Aggregate = Literal["mean", "pool", "gcn", "lstm"]
+Aggregate = Literal["mean", "pool", "gcn", "lstm", "gru_time"]
 AGGREGATES: dict[str, str] = {
     "mean": "W h_v + W' mean of the neighbours",
     "pool": "W h_v + W' max over act(P h_u + p)",
     "gcn": "one W on the mean over the node and its neighbours",
     "lstm": "W h_v + W' last state over a random permutation of the neighbours",
+    "gru_time": "W h_v + W' last state over the neighbours from the earliest edge to the latest",
 }
 
 
@@ -29,7 +32,8 @@ class SAGE(nn.Module):
 
     `lstm` reads the neighbours in an order drawn anew at every training step, and in one that
     means nothing when judged: it does not see the order of purchases. Weights of the adjacency are
-    the sample's shares: norm `row`; `pool` and `lstm` look at the edges alone.
+    the sample's shares: norm `row`; `pool` and `lstm` look at the edges alone. `gru_time` is ours:
+    it does see order, and its adjacency's weights are the edges' places in time (`in_time`).
     Source: Hamilton et al. 2017, algorithm 1 and section 3.3.
 
     Raises:
@@ -44,7 +48,7 @@ class SAGE(nn.Module):
             raise ValueError(f"no aggregate {aggregate!r}; there are: {', '.join(AGGREGATES)}")
         self.aggregate = aggregate
         inner = inner or dim
-        told = inner if aggregate in ("pool", "lstm") else dim_in
+        told = inner if aggregate in ("pool", "lstm", "gru_time") else dim_in
         self.bias = nn.Parameter(torch.zeros(dim))
         self.of_neighbours = nn.Parameter(torch.empty(dim, told))
         self.of_self = None if aggregate == "gcn" else nn.Parameter(torch.empty(dim, dim_in))
@@ -52,6 +56,8 @@ class SAGE(nn.Module):
             self.pool = nn.Linear(dim_in, inner)
         elif aggregate == "lstm":
             self.lstm = Permuted(dim_in, inner)
+        elif aggregate == "gru_time":
+            self.gru = InTime(dim_in, inner)
         for weight in (self.of_self, self.of_neighbours):
             if weight is not None:
                 nn.init.xavier_uniform_(weight)
@@ -69,7 +75,8 @@ class SAGE(nn.Module):
         if self.aggregate == "pool":
             seen = F.relu(project(x, self.pool.weight, self.pool.bias))
             return own + F.linear(largest(adjacency, seen), self.of_neighbours)
-        return own + F.linear(self.lstm(adjacency, x), self.of_neighbours)
+        read = self.lstm if self.aggregate == "lstm" else self.gru
+        return own + F.linear(read(adjacency, x), self.of_neighbours)
 
 
 class Permuted(nn.Module):
@@ -116,6 +123,51 @@ class Permuted(nn.Module):
         enter, keep, new, show = gates.chunk(4, 1)
         memory = keep.sigmoid() * memory[: len(told)] + enter.sigmoid() * new.tanh()
         return show.sigmoid() * memory.tanh(), memory
+
+
+class InTime(nn.Module):
+    """A GRU over each row's neighbours from the earliest edge to the latest; 0 without neighbours.
+
+    The adjacency's weights say when (`in_time`): only their order counts, equals by node. As many
+    steps as the longest row: meant for rows that were sampled, or cut to the latest.
+    """
+
+    def __init__(self, dim_in: int, dim: int) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(dim_in, dim)
+
+    def forward(self, adjacency: Adjacency, x: Features) -> Tensor:
+        """[m, D_in] -> [n, dim]."""
+        told = project(x, self.cell.weight_ih, self.cell.bias_ih)
+        columns, counts, order = _permuted(adjacency, adjacency.weight.cpu())
+        state = told.new_zeros(adjacency.rows, self.cell.hidden_size)
+        ended: list[Tensor] = []
+        for at in torch.split(columns, counts):
+            ended.append(state[len(at) :])
+            state = self._step(told.index_select(0, at), state[: len(at)])
+        ended.append(state)
+        back = torch.empty_like(order)
+        back[order] = torch.arange(len(order), device=order.device)
+        return torch.cat(ended[::-1]).index_select(0, back)
+
+    def _step(self, told: Tensor, state: Tensor) -> Tensor:
+        held = F.linear(state, self.cell.weight_hh, self.cell.bias_hh)
+        (reset, keep, new), (again, kept, before) = told.chunk(3, 1), held.chunk(3, 1)
+        keep = (keep + kept).sigmoid()
+        new = (new + (reset + again).sigmoid() * before).tanh()
+        return keep * state + (1 - keep) * new
+
+
+def in_time(relation: Relation) -> Adjacency:
+    """Who reads whom, each edge weighing its place in time: what `gru_time` wants.
+
+    Raises:
+        ValueError: the relation has no times.
+    """
+    place = np.empty(relation.edges, np.float32)
+    order = relation.by_time
+    place[order] = np.arange(relation.edges) - relation.indptr[relation.row[order]]
+    return Adjacency.of(replace(relation, weight=None)).weighed(torch.from_numpy(place))
 
 
 def _permuted(adjacency: Adjacency, draws: Tensor) -> tuple[Tensor, list[int], Tensor]:

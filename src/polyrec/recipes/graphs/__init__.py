@@ -62,6 +62,11 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
         "model": "simplex", "batch": 1_024, "negatives": 1_000, "epochs": 60,
         "optimiser": "lazy_adam", **PUBLISHED,
     },
+    # items by the company they keep, from their columns where there are any
+    "pinsage": {
+        "model": "pinsage", "neighbours": 50, "layers": 2, "negatives": 500, "margin": 0.1,
+        "examples": "edges", "batch": 512, "epochs": 10, **PUBLISHED,
+    },
     "sgl": {"model": "sgl", "epochs": 50, **PUBLISHED},
     # weights and widths of noise read for Yelp; Gowalla's are nobody's yet
     "simgcl": {"model": "simgcl", "contrast": 0.2, "epochs": 20, **PUBLISHED},

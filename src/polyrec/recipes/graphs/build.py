@@ -8,6 +8,7 @@ from polyrec import models
 from polyrec.data import Facts
 from polyrec.graph import Graph
 from polyrec.models.closed_form import Filter, SpectralCF, bspm, gf_cf, turbo_cf
+from polyrec.models.embedding import side_features
 from polyrec.models.graphs.collaborative import (
     SGL,
     Factors,
@@ -18,12 +19,17 @@ from polyrec.models.graphs.collaborative import (
     UltraGCN,
     XSimGCL,
 )
+from polyrec.models.graphs.pinsage import PinSAGERetriever, important, roomy
 from polyrec.nn import Cosine, Dot
 from polyrec.recipes.graphs.config import Config
 
 SPECTRAL = ("gf_cf", "turbo_cf", "bspm")
 Trained = LightGCN | Factors | SimpleX
-OWN = {"ultragcn": "bce", "simplex": "ccl"}  # losses of their papers; the others': bpr
+OWN = {
+    "ultragcn": "bce",
+    "simplex": "ccl",
+    "pinsage": "margin",
+}  # losses of their papers; the others': bpr
 CLOSED = ("popular", "item_knn", "rp3beta", "slim", "ease", "ials", *SPECTRAL)
 
 
@@ -34,6 +40,8 @@ def model(config: Config, facts: Facts) -> nn.Module:
     """
     if config.model in CLOSED:
         return _closed(config, facts)
+    if config.model == "pinsage":
+        return _pinsage(config, facts)
     made = _trained(config, Sizes(facts.actors, facts.items, int(facts.counts.sum())))
     made.add_module("similarity", similarity(config))
     if isinstance(facts.graph, Graph):
@@ -61,6 +69,18 @@ def spectral(config: Config) -> Filter:
             return turbo_cf(config.order, config.people_power, config.entry_power)
     ideal = Filter(rank=config.rank, beta=config.low_pass, merge=config.merge, svd=config.svd)
     return bspm(config.until, 1, config.scheme, ideal)
+
+
+def _pinsage(config: Config, facts: Facts) -> PinSAGERetriever:
+    """Neighbours by visits; the items' columns as features, else a vector an item."""
+    table, held, found = facts.tables.get("target"), facts.graph, None
+    if isinstance(held, Graph):
+        found = important(held.only, config.neighbours, seed=config.seed)
+    features = None if table is None else side_features(table)
+    return PinSAGERetriever(
+        roomy(found, facts.items, config.neighbours), features, config.dim, config.layers,
+        config.ask,
+    )  # fmt: skip
 
 
 def _trained(config: Config, sizes: Sizes) -> Trained:

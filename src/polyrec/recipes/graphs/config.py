@@ -9,7 +9,7 @@ from polyrec.recipes.config import setting
 
 Model = Literal[
     "popular", "item_knn", "rp3beta", "slim", "ease", "ials", "gf_cf", "turbo_cf", "bspm",
-    "mf", "lightgcn", "ultragcn", "simplex", "sgl", "simgcl", "xsimgcl",
+    "mf", "lightgcn", "ultragcn", "simplex", "sgl", "simgcl", "xsimgcl", "pinsage",
 ]  # fmt: skip
 Loss = Literal["own", "bpr", "ccl", "softmax"]
 
@@ -41,7 +41,7 @@ class Config:
     seed: int = setting(1, "of model, draws and order", least=0, below=2**62)
     # the model
     model: Model = setting("lightgcn", "which one")
-    neighbours: int = setting(100, "item_knn, rp3beta, slim: kept per item", least=1)
+    neighbours: int = setting(100, "item_knn, rp3beta, slim, pinsage: kept per item", least=1)
     shrink: float = setting(10.0, "item_knn: damps similarities resting on few people", least=0)
     walk_alpha: float = setting(0.566, "rp3beta: power of the steps; tuned on Gowalla", least=0)
     walk_beta: float = setting(0.00109, "rp3beta: power of the popularity divided by", least=0)
@@ -63,10 +63,18 @@ class Config:
     )
     entry_power: float = setting(1.0, "turbo_cf: of each entry of the item graph", above=0)
     dim: int = setting(64, "as published", least=1, below=65_536)
-    layers: int = setting(3, "lightgcn and its kin: hops of the graph", least=1)
+    layers: int = setting(3, "lightgcn and its kin, pinsage: hops of the graph", least=1)
     alpha0: float = setting(0.1, "ials: weight of what was not chosen", above=0)
     reg: float = setting(0.003, "ials: penalty, scaled by counts (Rendle et al. 2021)", above=0)
     sweeps: int = setting(16, "ials: passes over both sides", least=1)
+    ask: Literal["last", "mean"] = setting(
+        "mean", "pinsage: over what is known; last: the last item alone, as for related items"
+    )
+    hard: str = setting(
+        "auto",
+        "pinsage: PageRanks of hard negatives, 2000-5000 as published; auto: those, below 20,000 "
+        "items a twentieth to an eighth of them; none: no curriculum",
+    )
     # training
     loss: Loss = setting(
         "own", "as the model was published; softmax: over shared negatives, by cosine (SSM)"
@@ -74,10 +82,12 @@ class Config:
     temperature: float = setting(0.1, "softmax: cosines are divided by it", least=0.005)
     decay: float = setting(1e-4, "squares of the batch's own rows (ultragcn: of all)", least=0)
     negatives: int = setting(
-        1, "for each edge; ultragcn, ccl and softmax: shared by the batch", least=1
+        1, "for each edge; ultragcn, pinsage, ccl and softmax: shared by the batch", least=1
     )
     negative_weight: float = setting(300.0, "ultragcn, ccl: of the mean over negatives", above=0)
-    margin: float = setting(0.9, "ccl: cosines below cost nothing", least=-1, below=1)
+    margin: float = setting(
+        0.9, "ccl: cosines below cost nothing; pinsage: gap to hold", least=-1, below=1
+    )
     item_weight: float = setting(5e-4, "ultragcn: weight of the item-item loss", least=0)
     item_neighbours: int = setting(10, "ultragcn: neighbours an item of that loss", least=1)
     own: float = setting(

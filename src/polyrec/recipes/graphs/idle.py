@@ -11,7 +11,9 @@ from polyrec.recipes.graphs.build import CLOSED, loss
 from polyrec.recipes.graphs.config import Config
 
 READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
-    "neighbours": ("item_knn", "rp3beta", "slim"),
+    "neighbours": ("item_knn", "rp3beta", "slim", "pinsage"),
+    "ask": ("pinsage",),
+    "hard": ("pinsage",),
     "shrink": ("item_knn",),
     "walk_alpha": ("rp3beta",),
     "walk_beta": ("rp3beta",),
@@ -26,7 +28,7 @@ READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
     "order": ("turbo_cf",),
     "people_power": ("turbo_cf",),
     "entry_power": ("turbo_cf",),
-    "layers": ("lightgcn", "sgl", "simgcl", "xsimgcl"),
+    "layers": ("lightgcn", "sgl", "simgcl", "xsimgcl", "pinsage"),
     "alpha0": ("ials",),
     "reg": ("ials",),
     "sweeps": ("ials",),
@@ -66,11 +68,11 @@ def _of_training(config: Config) -> Mapping[str, str]:
     own, found = loss(config), {}
     if own != "softmax":
         found["temperature"] = "loss=softmax"
-    if own != "ccl":
-        found["margin"] = "loss=ccl"
+    if own not in ("ccl", "margin"):
+        found["margin"] = "loss=ccl or model=pinsage"
     if own not in ("ccl", "bce"):
         found["negative_weight"] = "loss=ccl or model=ultragcn"
-    if own in ("ccl", "softmax"):
+    if own in ("ccl", "softmax", "margin"):
         found["decay"] = "loss=bpr: cosines know no length"
     if own == "bce" and config.optimiser == "lazy_adam":
         found["decay"] = "optimiser=adam"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
 from polyrec import losses
 from polyrec.balance import Equal
 from polyrec.data import AllCuts, RandomCut, Split, known_targets
+from polyrec.graph import Graph
 from polyrec.models.graphs.collaborative import SGL
+from polyrec.models.graphs.harder import RANKS, HarderEachEpoch, hard_window
 from polyrec.negatives import MaskKnown, Uniform, Unseen
 from polyrec.recipes import parts
 from polyrec.recipes.graphs import build
@@ -34,12 +36,17 @@ from polyrec.train import (
 from polyrec.types import Objective, RankingLoss, Sampler
 
 CONTRASTED = ("sgl", "simgcl", "xsimgcl")
+LATEST = 50  # items of a history that PinSAGE's mean is taken over in training
+SMALL = 20_000  # catalogues that lack most of the published ranks
 SHARED = ("bce", "ccl", "softmax")  # losses whose batch meets one set of many negatives
 
 
 def stream(config: Config, split: Split) -> parts.Cuts:
-    """Edges, or people and one of their edges; of histories this family needs nothing."""
+    """Edges, or people and one of their edges; of histories only PinSAGE needs anything."""
     make = AllCuts if config.examples == "edges" else RandomCut
+    if config.model == "pinsage":  # a query is made of what is known before
+        known = 1 if config.ask == "last" else LATEST
+        return make(split.train, config.batch, history=known, minimum=1)
     return make(split.train, config.batch, history=1, minimum=0)
 
 
@@ -75,7 +82,7 @@ def stage(config: Config, split: Split, model: nn.Module, edges: parts.Cuts) -> 
 def objective(config: Config, split: Split) -> Objective:
     """The model's own loss, and what stands beside it."""
     rank = Rank(_loss(config), _sampler(config, split), PICKS["first"], "edge")
-    if build.loss(config) in ("ccl", "softmax"):  # of a cosine lengths say nothing
+    if build.loss(config) in ("ccl", "softmax", "margin"):  # of a cosine lengths say nothing
         plain: Objective = rank
         contrasted = config.model in CONTRASTED
         return WithContrast(plain, config.contrast, config.contrast_tau) if contrasted else plain
@@ -93,11 +100,33 @@ def _loss(config: Config) -> RankingLoss:
     own = build.loss(config)
     if own == "ccl":
         return partial(losses.ccl, margin=config.margin, weight=config.negative_weight)
+    if own == "margin":
+        return partial(losses.margin, width=config.margin)
     return {"bce": losses.bce, "softmax": losses.sampled_softmax}.get(own, losses.bpr)
 
 
 def _sampler(config: Config, split: Split) -> Sampler:
     items, known = split.facts.items, known_targets(split.train)
+    if config.model == "pinsage":
+        return _curriculum(config, cast(Graph, split.facts.graph), items)
     if build.loss(config) in SHARED:  # one product for the batch; what a row knows is masked
         return MaskKnown(Uniform(items, config.negatives, share="batch"), known)
     return Unseen(items, known, config.negatives)
+
+
+def _curriculum(config: Config, held: Graph, items: int) -> Sampler:
+    """Shared negatives, and in epoch e, e - 1 hard ones a row: from ranks of its PageRank.
+
+    Raises:
+        ValueError: ranks that are no pair of numbers, or that the catalogue has not.
+    """
+    if config.hard == "none":
+        return Uniform(items, config.negatives, share="batch")
+    ranks = RANKS if items >= SMALL else (max(items // 20, 1), max(items // 8, 1))
+    if config.hard != "auto":
+        first, dash, last = config.hard.partition("-")
+        if not (dash and first.isdigit() and last.isdigit()):
+            raise ValueError(f"hard={config.hard!r}: auto, none, or two ranks such as 2000-5000")
+        ranks = int(first), int(last)
+    window = hard_window(held.only, ranks, seed=config.seed)
+    return HarderEachEpoch(items, window, shared=config.negatives)

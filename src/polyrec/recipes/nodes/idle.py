@@ -1,0 +1,33 @@
+"""Which settings of the nodes recipe change nothing under the others, and what reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from polyrec.models.graphs.hetero import HETERO_MODELS
+from polyrec.recipes.nodes.config import Config
+
+HEADED = ("gat", "gatv2", *HETERO_MODELS)
+TRAINED = ("hidden", "depth", "dropout", "decay", "lr", "epochs", "patience", "features")
+ONE_LAYER = ("han", "sehgnn")  # depth is that of their metapaths
+
+
+def idle(config: Config) -> Mapping[str, str]:
+    """Setting -> what would have to hold for it to be read."""
+    walks, drawn = config.learn == "walks", bool(config.fanouts)
+    rules = {
+        "world": (bool(config.data), "no data"),
+        "heads": (config.model not in HEADED, "an attention model"),
+        "terms": (config.model != "chebnet", "model=chebnet"),
+        "batch": (not (walks or drawn), "fanouts or learn=walks"),
+        "walk": (not walks, "learn=walks"),
+        "negatives": (not walks, "learn=walks"),
+        "hold": (not walks, "learn=walks"),
+        "patience": (walks, "learn=classes"),
+        "select_by": (walks, "learn=classes"),
+        "depth": (config.model in ONE_LAYER, "a model of several layers"),
+    }
+    found = {key: needs for key, (unread, needs) in rules.items() if unread}
+    if config.model == "majority":
+        found |= dict.fromkeys(TRAINED, "another model")
+    return found
