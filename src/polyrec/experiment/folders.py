@@ -11,9 +11,7 @@ from polyrec.recipes import Plan
 from polyrec.run import Run
 
 
-def onwards(
-    run: Run, stage: str | None, out: Path | None, plan: Plan, differing: bool
-) -> Run:
+def onwards(run: Run, stage: str | None, out: Path | None, plan: Plan, differing: bool) -> Run:
     """The run that goes on: itself, a copy of it in another folder, or a new run from a stage."""
     if stage is not None:
         return _forked(run, (stage, out or run.path.parent), plan, differing)

@@ -23,7 +23,7 @@ from polyrec.experiment.graphs import checks
 from polyrec.experiment.stored import Stored, has_effect, made, restore, stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.files import writing_folder
-from polyrec.recipes import Recipe, Sourced, all_read, changed, compose, recipe
+from polyrec.recipes import Recipe, Sourced, all_read, changed, compose, note, recipe
 from polyrec.run import Run
 from polyrec.train import Interrupted, NonFiniteError, Options, Stage, Tick, fit
 from polyrec.train.record import comes_again
@@ -87,6 +87,8 @@ def _runs(order: Order, seeds: int, watch: Watch, end: Callable[[Job], T]) -> li
     sourced = compose(of.Config, of.VARIANTS, variant, order.file, order.flags)
     by_hand = [key for key, who in sourced.origin.items() if who in ("file", "flag")]
     all_read(of, sourced.config, by_hand)
+    if told := note(sourced.config, of.passed_over(sourced.config), by_hand):
+        watch.line(told)
     first = sourced.config.seed
     split: Split | None = None
     found = []

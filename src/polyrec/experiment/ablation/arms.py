@@ -15,8 +15,9 @@ from polyrec.experiment.ablation.pace import Built, Pace, build, judged, pace, p
 from polyrec.experiment.ablation.question import Question
 from polyrec.experiment.running import Order
 from polyrec.experiment.stored import RECORDING
+from polyrec.experiment.watching import Quiet, Watch
 from polyrec.metrics import RANKING
-from polyrec.recipes import MULTIPLES, Anchor, Change, Recipe, compose, near
+from polyrec.recipes import MULTIPLES, Anchor, Change, Recipe, compose, near, note
 
 BASE = "anchor"  # the name of the arm without a change
 BESIDE = ("ndcg", "recall", "hit_rate")
@@ -78,7 +79,9 @@ class Bench:
         return (self.anchor, *self.changes)
 
 
-def bench(q: Question, anchor: Anchor, split: Split, start: float = 0.0) -> Bench:
+def bench(
+    q: Question, anchor: Anchor, split: Split, start: float = 0.0, watch: Watch = Quiet()
+) -> Bench:
     """Everything to run for one anchor. A change that is the anchor's own setting, that nothing
     reads, that the recipe refuses, or that was tried under another name is skipped.
 
@@ -92,16 +95,18 @@ def bench(q: Question, anchor: Anchor, split: Split, start: float = 0.0) -> Benc
     cost = dataclasses.replace(pace(built), evaluation=evaluation, judging=judging, start=start)
     base = _arm(q, anchor, ("", BASE, {}), settings, (config, cost, config))
     arms, skipped = [base], []
-    for factor in q.factors:
-        for change in factor.changes:
-            found = _tried(q, base, factor.name, change, split)
-            if isinstance(found, Arm):
-                twin = next((a.name for a in arms if key(a.config) == key(found.config)), "")
-                found = f"the same as {twin}" if twin else found
-            if isinstance(found, Arm):
-                arms.append(found)
-            else:
-                skipped.append((f"{factor.name}={change.label}", found))
+    asked = [(factor, change) for factor in q.factors for change in factor.changes]
+    for place, (factor, change) in enumerate(asked, 1):
+        name = f"{factor.name}={change.label}"
+        watch.progress(f"  timing {place} of {len(asked)} from {anchor.name}: {name}")
+        found = _tried(q, base, factor.name, change, split)
+        if isinstance(found, Arm):
+            twin = next((a.name for a in arms if key(a.config) == key(found.config)), "")
+            found = f"the same as {twin}" if twin else found
+        if isinstance(found, Arm):
+            arms.append(found)
+        else:
+            skipped.append((name, found))
     primary, also = _metrics(q.primary or anchor.primary or config.select_by, anchor.also, names)
     return Bench(base, tuple(arms[1:]), tuple(skipped), primary, also)
 
@@ -132,10 +137,11 @@ def _tried(q: Question, base: Arm, factor: str, change: Change, split: Split) ->
         return "the anchor's own setting"
     try:
         settings, config = _settings(q, base.anchor, changed)
-        unread = {name: q.of.idle(config)[name] for name in changed if name in q.of.idle(config)}
-        if unread:
-            told = [f"{name} is read only with {needs}" for name, needs in unread.items()]
-            return "; ".join(told)
+        idle = q.of.idle(config)
+        unread = [f"{name} is read only with {idle[name]}" for name in changed if name in idle]
+        passed = note(config, q.of.passed_over(config), changed) if "model" not in changed else ""
+        if unread or passed:
+            return "; ".join([*unread, *([passed] if passed else [])])
         built = build(q.of, config, split, q.device)
         scaled = _same_positives(base, changed, built)
         if scaled:
@@ -171,7 +177,8 @@ def _arm(
 def _settings(q: Question, anchor: Anchor, change: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
     """What is set by hand, without what nothing reads under this change; and the whole config."""
     told = {**anchor.settings, **q.base, **change}
-    unread = q.of.idle(composed(q.of, anchor.variant, told))
+    plain = composed(q.of, anchor.variant, told)
+    unread = {*q.of.idle(plain), *q.of.passed_over(plain)}
     told = {name: value for name, value in told.items() if name in change or name not in unread}
     return told, composed(q.of, anchor.variant, told)
 

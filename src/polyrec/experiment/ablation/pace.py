@@ -29,7 +29,7 @@ from polyrec.train import (
 )
 from polyrec.types import Progress
 
-WARM, TIMED, LONGEST = 3, 8, 10.0  # steps, steps, seconds
+WARM, TIMED, LONGEST = 2, 5, 1.0  # steps, steps, seconds after which no further step is timed
 SAMPLE = 4  # batches, to count positives a step
 
 

@@ -64,7 +64,7 @@ def ablate(ask: Ask, watch: Watch = Quiet()) -> dict[str, Any]:
     began = time.monotonic()
     split = _split(q)
     start = time.monotonic() - began + (PROCESS if ask.jobs > 1 else 0.0)
-    benches = tuple(bench(q, anchor, split, start) for anchor in q.anchors)
+    benches = tuple(bench(q, anchor, split, start, watch) for anchor in q.anchors)
     _something_left(benches)
     _all_read(q, benches)
     shelf = Shelf.scan(ask.out, q.name, split)
@@ -92,7 +92,8 @@ def _worked(q: Question, bureau: Bureau, split: Split) -> dict[str, Any]:
     paths = [path for group in trials for trial in group for path in trial.paths]
     reports = {path: report(path) for path in paths}
     rulings = [decide(b, t, reports) for b, t in zip(chosen.benches, trials, strict=True)]
-    page = telling.page(q, chosen, rulings, _beside(chosen, rulings, reports), split)
+    page = telling.page(q, chosen, rulings, _beside(chosen, rulings, reports), split,
+                        bureau.ask.out)  # fmt: skip
     page = dataclasses.replace(page, estimate=bureau.book.estimates, trims=chosen.trims)
     for line in telling.after(page):
         watch.line(line)

@@ -21,7 +21,7 @@ from polyrec.recipes.sequence import build, sides
 from polyrec.recipes.sequence.against import against, loss
 from polyrec.recipes.sequence.config import Config
 from polyrec.recipes.sequence.factors import ANCHORS, FACTORS, LR_GRID
-from polyrec.recipes.sequence.idle import idle
+from polyrec.recipes.sequence.idle import idle, passed_over
 from polyrec.recipes.sequence.tables import CURVES, EXPECTED
 from polyrec.train import (
     PICKS,
@@ -90,7 +90,8 @@ TRAINING = frozenset({
 LENGTH = "epochs"
 __all__ = [
     "ANCHORS", "CURVES", "DEFAULT", "EXPECTED", "FACTORS", "LENGTH", "LR_GRID", "RIVALS",
-    "TRAINING", "VARIANTS", "Config", "ceiling", "data", "idle", "model", "plan", "serve",
+    "TRAINING", "VARIANTS", "Config", "ceiling", "data", "idle", "model",
+    "passed_over", "plan", "serve",
 ]  # fmt: skip
 
 LISTS = (5, 10, 20, 50)

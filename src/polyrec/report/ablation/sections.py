@@ -99,7 +99,10 @@ def commands(page: AblationPage) -> Safe:
     if not page.commands:
         return Safe()
     rows = [(tag("code", "", command), what) for command, what in page.commands]
-    note = "Every run keeps its checkpoints, so each state can be gone on from, or back to."
+    note = (
+        "Every run keeps its checkpoints, so each state can be gone on from, or back to. The "
+        "commands go on with copies: the runs judged here stay as they are."
+    )
     return section("Go on, or go back", note, table(("command", "what it does"), rows, "wrap"))
 
 
