@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def _runs(order: Order, seeds: int, watch: Watch, end: Callable[[Job], T]) -> li
     by_hand = [key for key, who in sourced.origin.items() if who in ("file", "flag")]
     all_read(of, sourced.config, by_hand)
     if told := note(sourced.config, of.passed_over(sourced.config), by_hand):
-        watch.line(told)
+        warnings.warn(told, stacklevel=3)
     first = sourced.config.seed
     split: Split | None = None
     found = []

@@ -2,7 +2,7 @@
 
 One rule for all recipes. A setting made by hand that nothing reads is refused (`all_read`), but
 for one kind: what only training reads passes under a closed form, since one file of settings may
-go over several variants; the run then says in a line that it changes nothing.
+go over several variants; the run then warns in a line that it changes nothing.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def data(page: RunPage) -> Safe:
         rows.insert(0, ("as read", *(f"{size:,}" for size in first), ""))
         parts += [tag("h3", "", "What each filter left"), table(head, rows)]
     else:
-        parts.append(missing("filters of the data"))
+        parts.append(paragraph("Filters: none.", "note"))
     if page.dropped:
         parts += [
             tag("h3", "", "Left out of judging"),

@@ -20,6 +20,7 @@ from polyrec.metrics import RANKING
 from polyrec.recipes import MULTIPLES, Anchor, Change, Recipe, compose, near, note
 
 BASE = "anchor"  # the name of the arm without a change
+ALIKE = 0.1  # passes whose positives differ by less are taken as equal
 BESIDE = ("ndcg", "recall", "hit_rate")
 
 
@@ -107,7 +108,9 @@ def bench(
             arms.append(found)
         else:
             skipped.append((name, found))
-    primary, also = _metrics(q.primary or anchor.primary or config.select_by, anchor.also, names)
+    primary, also = _metrics(
+        q.primary or anchor.primary or config.select_by.removeprefix("-"), anchor.also, names
+    )
     return Bench(base, tuple(arms[1:]), tuple(skipped), primary, also)
 
 
@@ -184,13 +187,24 @@ def _settings(q: Question, anchor: Anchor, change: Mapping[str, Any]) -> tuple[d
 
 
 def _same_positives(base: Arm, change: Mapping[str, Any], built: Built) -> dict[str, int]:
-    """Steps and evaluations scaled so that the change sees as many positives as its anchor."""
-    steps, every = (getattr(base.config, name, None) for name in ("max_steps", "eval_every"))
-    seen = positives(built)
-    if steps is None or not seen or "max_steps" in change or seen == base.pace.positives:
+    """Length and evaluations scaled so that the change sees as many positives as its anchor.
+
+    Steps by the positives of a step. Epochs by those of a pass, which are estimated from a few
+    batches: where they differ by less than a tenth, as after another batch, nothing is scaled.
+    """
+    each = positives(built)
+    long = next((name for name in ("max_steps", "epochs") if hasattr(base.config, name)), "")
+    if not each or not long or long in change:
         return {}
-    times = base.pace.positives / seen
-    scaled = {"max_steps": max(1, round(steps * times))}
+    if long == "max_steps":
+        times = base.pace.positives / each
+    else:
+        times = base.pace.epoch / (each * built.stages[-1].epoch)
+        times = 1.0 if abs(times - 1) < ALIKE else times
+    if times == 1:
+        return {}
+    every = getattr(base.config, "eval_every", None)
+    scaled = {long: max(1, round(getattr(base.config, long) * times))}
     return scaled | ({} if every is None else {"eval_every": max(1, round(every * times))})
 
 

@@ -98,15 +98,21 @@ def page(
     ]
     about = (
         ("recipe", q.name),
-        ("data", split.source.name),
+        ("data", _data(q, chosen, split)),
         ("seeds", str(chosen.seeds)),
         ("test requests", f"{len(split.test):,}"),
     )
     held = tuple((name, effect) for name, effect in anchors if isinstance(effect, Effect))
-    title = f"Ablation of {q.name} on {split.source.name}"
+    title = f"Ablation of {q.name} on {_data(q, chosen, split)}"
     again = ("the same polyrec ablate command", "runs what is missing; finished runs are kept")
     told = tuple(dict([*commands, again]).items())
     return AblationPage(title, about, chosen.mark, tables, held, commands=told)
+
+
+def _data(q: Question, chosen: Scheme, split: Split) -> str:
+    """The log's name; of a simulated shop the world's."""
+    config = chosen.benches[0].anchor.config
+    return split.source.name if config.data else str(config.world)
 
 
 def pair(a: Held, b: Held, reports: Mapping[Path, Report]) -> tuple[str, Effect | str]:

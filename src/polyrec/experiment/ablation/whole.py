@@ -16,7 +16,7 @@ from polyrec.experiment.ablation.book import Book
 from polyrec.experiment.ablation.decide import Ruling, Trial, decide
 from polyrec.experiment.ablation.question import Ask, Question, question
 from polyrec.experiment.ablation.scheme import Scheme
-from polyrec.experiment.ablation.trainings.measure import best_on_valid, measured, report
+from polyrec.experiment.ablation.trainings.measure import best_on_valid, better, measured, report
 from polyrec.experiment.ablation.trainings.shelf import Shelf
 from polyrec.experiment.ablation.trainings.work import Done, Task, carry_out
 from polyrec.experiment.watching import Quiet, Watch
@@ -172,7 +172,7 @@ def _rated(searched: Sequence[Done]) -> dict[float, float]:
 def _best(arm: Arm, rates: dict[float, float]) -> float | None:
     """The learning rate to use: the best on validation, the smaller of two equals."""
     if rates:
-        return max(sorted(rates), key=lambda rate: rates[rate])
+        return max(sorted(rates), key=lambda rate: better(arm.config.select_by, rates[rate]))
     return arm.rates[0] if arm.rates else None
 
 
@@ -209,5 +209,5 @@ def _outcome(done: Done) -> str:
         return f"failed: {done.reason}"
     metric = done.task.arm.config.select_by
     value = best_on_valid(done.path, metric)
-    told = "" if value is None else f"{metric} {value:.4f} on validation, "
+    told = "" if value is None else f"{metric.removeprefix('-')} {value:.4f} on validation, "
     return f"{told}{measured(done.path).seconds:.0f} s"

@@ -33,7 +33,7 @@ READING = (
     ("equal budget", "every variant sees at most as many positives as its anchor and has the same "
      "patience; speed is therefore told apart from quality"),
     ("unstable", "share of runs that stopped on a number that is not finite, or whose loss rose to "
-     "three times its first value"),
+     "three times its first value among as many negatives"),
 )  # fmt: skip
 
 
