@@ -95,15 +95,15 @@ def bench(
     evaluation, judging, names = judged(built)
     cost = dataclasses.replace(pace(built), evaluation=evaluation, judging=judging, start=start)
     base = _arm(q, anchor, ("", BASE, {}), settings, (config, cost, config))
-    arms, skipped = [base], []
+    arms, skipped, known = [base], [], {key(base.config): base.name}
     asked = [(factor, change) for factor in q.factors for change in factor.changes]
     for place, (factor, change) in enumerate(asked, 1):
         name = f"{factor.name}={change.label}"
         watch.progress(f"  timing {place} of {len(asked)} from {anchor.name}: {name}")
         found = _tried(q, base, factor.name, change, split)
         if isinstance(found, Arm):
-            twin = next((a.name for a in arms if key(a.config) == key(found.config)), "")
-            found = f"the same as {twin}" if twin else found
+            twin = known.setdefault(key(found.config), name)
+            found = found if twin == name else f"the same as {twin}"
         if isinstance(found, Arm):
             arms.append(found)
         else:

@@ -29,7 +29,7 @@ from polyrec.train import (
 )
 from polyrec.types import Progress
 
-WARM, TIMED, LONGEST = 2, 5, 1.0  # steps, steps, seconds after which no further step is timed
+WARM, TIMED, LONGEST = 1, 3, 1.0  # steps, steps, seconds after which none follows
 SAMPLE = 4  # batches, to count positives a step
 
 
