@@ -40,6 +40,11 @@ def test_the_last_line_is_what_the_folder_holds(done):
     assert told["finished"]
 
 
+def test_the_title_names_the_world(done):
+    _, told, _ = done
+    assert told["title"] == "Ablation of comirec on retail_tiny"
+
+
 def test_every_change_has_its_runs_beside_the_anchors(done):
     out, told, _ = done
     for name, row in rows(told).items():

@@ -22,6 +22,8 @@ def data(page: RunPage) -> Safe:
         first = page.filters[0].before
         rows.insert(0, ("as read", *(f"{size:,}" for size in first), ""))
         parts += [tag("h3", "", "What each filter left"), table(head, rows)]
+    elif page.filters is None:
+        parts.append(missing("filters of the data"))
     else:
         parts.append(paragraph("Filters: none.", "note"))
     if page.dropped:
