@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def test_the_last_line_is_what_the_folder_holds(done):
     out, told, _ = done
     assert told == read(out, "ablation.json")
     assert told["finished"]
+
+
+def test_the_title_names_the_world(done):
+    _, told, _ = done
+    assert told["title"] == "Ablation of comirec on retail_tiny"
 
 
 def test_every_change_has_its_runs_beside_the_anchors(done):
@@ -108,6 +114,24 @@ def test_the_report_says_how_to_go_back(done):
     assert rows(told)["anchor"]["runs"][0] in back
 
 
+def test_going_on_and_back_leaves_the_judged_runs_as_they_are(done, tmp_path):
+    out, told, words = done
+    kept = {file: file.read_bytes() for file in out.glob("runs/**/*.json*")}
+    onwards = [one for one, what in told["commands"] if "copy that goes on" in what]
+    assert len(onwards) == 3
+    for command in onwards[-2:]:
+        said = say(*shlex.split(command)[1:], "--json")
+        assert said.code == 0, said.err
+        went = Path(said.json["runs"][0])
+        assert went.is_relative_to(out / "onwards")
+        assert (
+            lines(went, "train")[-1]["step"] > lines(Path(command.split()[3]), "train")[-1]["step"]
+        )
+    assert all(file.read_bytes() == held for file, held in kept.items())
+    again = ablated(out, *words)
+    assert again["runs"] == []
+
+
 def test_a_run_that_fails_is_counted_and_stops_nothing(tmp_path):
     told = ablated(tmp_path, "--try", "lr=1e30", "--try", "dim=4", "--seeds", "1", "--rates", ".01")
     failed = rows(told)["lr=1e+30"]
@@ -140,6 +164,7 @@ def test_a_dry_run_leaves_nothing(tmp_path):
     said = say("ablate", "comirec", "scale", "--dry-run", "--out", out, *SMALL)
     assert said.code == 0
     assert "estimate: 2 variants" in said.out
+    assert "timing 1 of 1 from dr: scale=learned" in said.out
     assert not out.exists()
 
 

@@ -11,15 +11,18 @@ import pytest
 import torch
 
 from polyrec.evaluate.report import Value
-from polyrec.experiment.ablation.arms import Arm, Bench
+from polyrec.experiment.ablation import Ask, arms, question
+from polyrec.experiment.ablation.arms import Arm, Bench, composed
 from polyrec.experiment.ablation.decide import Trial, decide
 from polyrec.experiment.ablation.pace import Pace
 from polyrec.experiment.ablation.scheme import Scheme, cost, trim
-from polyrec.experiment.ablation.trainings.measure import measured
+from polyrec.experiment.ablation.trainings.measure import best_on_valid, measured, tripled
 from polyrec.experiment.ablation.trainings.shelf import Shelf
+from polyrec.experiment.ablation.whole import _best
 from polyrec.metrics import Passport
 from polyrec.recipes import Anchor
 from polyrec.recipes.comirec import Config
+from polyrec.run import Run
 
 METRIC = "recall@10"
 HOUR = 3600.0
@@ -140,6 +143,57 @@ def test_a_change_without_a_run_has_failed_with_its_reason():
     assert found.verdict == "failed"
     assert found.why == "seed 1: not finite"
     assert found.trial.unstable == 1.0
+
+
+def test_without_a_run_of_the_anchor_there_is_no_verdict_and_the_reason():
+    of, trials, reports = world({"f": 0.0})
+    trials[0] = Trial(trials[0].arm, failures=("seed 1: not finite: lr is too large",))
+    found = verdicts(of, trials, reports)
+    assert found["f=on"].verdict == "no verdict"
+    assert "no run of the anchor" in found["f=on"].why
+    assert "lr is too large" in found["f=on"].why
+
+
+def line(loss, **more):
+    return {"loss": {"next": loss}, **more}
+
+
+def test_a_loss_is_held_against_its_first_value_among_as_many_negatives():
+    assert tripled([line(1.0), line(3.1)])
+    assert not tripled([line(1.0), line(2.9)])
+    grown = [line(1.0, **{"negatives/next": 1}), line(3.5, **{"negatives/next": 5})]
+    assert not tripled(grown)
+    assert tripled([*grown, line(10.6, **{"negatives/next": 5})])
+
+
+def test_a_loss_that_was_not_finite_is_left_out():
+    assert not tripled([line(None), line(1.0), line(None), line(2.0)])
+
+
+def test_of_a_metric_whose_smaller_values_are_better_the_smallest_is_the_best(tmp_path):
+    run = Run.create(tmp_path / "run")
+    for value in (0.7, 0.5, 0.6):
+        run.log("eval", {"metrics": {"logloss": value}})
+    assert best_on_valid(run.path, "-logloss") == 0.5
+    assert best_on_valid(run.path, "logloss") == 0.7
+    assert _best(arm(rates=(1.0, 2.0)), {1.0: 0.5, 2.0: 0.7}) == 2.0
+    least = arm(rates=(1.0, 2.0))
+    least = replace(least, config=replace(least.config, select_by="-logloss"))
+    assert _best(least, {1.0: 0.5, 2.0: 0.7}) == 1.0
+
+
+def test_another_length_of_history_is_paid_for_in_epochs():
+    ask = Ask("sequence", ("world=retail_tiny", "dim=8", "blocks=1"), ("length=2", "batch=64"),
+              variant="conservative")  # fmt: skip
+    q = question(ask)
+    settings = {**q.anchors[0].settings, **q.base}
+    split = q.of.data(composed(q.of, "conservative", settings))
+    found = arms.bench(q, q.anchors[0], split)
+    short, batch = found.changes
+    times = found.anchor.pace.epoch / short.pace.epoch
+    assert times > 1.5
+    assert short.config.epochs == round(found.anchor.config.epochs * times)
+    assert batch.config.epochs == found.anchor.config.epochs
 
 
 def scheme(seeds=5, rates=(1.0, 2.0, 4.0, 8.0)):

@@ -180,3 +180,23 @@ def test_an_answer_without_what_the_run_was_judged_with_says_so(tmp_path: Path) 
     unknown = say("recommend", run, "--history", "i001", "--user", "nobody")
     assert unknown.code == 2
     assert "knows no such person" in unknown.err
+
+
+def test_a_person_that_nothing_is_read_of_is_said(sa: Path) -> None:
+    with pytest.warns(UserWarning, match="--user u001: this run reads nothing of people"):
+        assert say("recommend", sa, "--history", "i001", "--user", "u001").code == 0
+
+
+def test_a_log_s_columns_and_assumptions_are_said_before_training(tmp_path: Path) -> None:
+    log = clicks(tmp_path / "log.csv")
+    said = say("run", "comirec", "--variant", "popular", "--out", tmp_path, f"data={log}",
+               "k=20", "select_by=recall@20")  # fmt: skip
+    assert "columns of log.csv: actor user, target item, time timestamp" in said.out
+    assert "filter min_count" in said.out
+
+
+def test_kinds_that_no_column_tells_name_the_flag(tmp_path: Path) -> None:
+    log = clicks(tmp_path / "log.csv")
+    said = say("run", "comirec", "--out", tmp_path, f"data={log}", "kinds=view")
+    assert said.code == 2
+    assert "polyrec data import LOG OUT --kind COLUMN" in said.err

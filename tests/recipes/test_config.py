@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from polyrec.recipes import changed, compose, setting, typed
+from polyrec.recipes import changed, compose, near, setting, typed
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ def test_only_what_differs_counts_as_changed() -> None:
 def test_what_is_no_whole_number_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="count="):
         typed(Config, "count", value)
+
+
+@pytest.mark.parametrize(("name", "options"), [("device", ["code_size"]), ("nonsense", ["loss"])])
+def test_what_is_not_near_is_not_offered(name: str, options: list[str]) -> None:
+    assert near(name, options) == ""
 
 
 def test_an_unknown_key_names_the_nearest() -> None:

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from tests.experiment.orders import say
 
-from polyrec.recipes import all_read, comirec
+from polyrec.recipes import RECIPES, all_read, comirec, note, recipe
 from polyrec.recipes.comirec import Config
+from polyrec.recipes.parts import ClosedForm
+from polyrec.train import Solve
+from polyrec.types import Progress
 
 UNREAD = (
     ("temperature", Config(temperature=0.1)),
@@ -53,3 +56,61 @@ def test_the_command_line_refuses_it_before_anything_is_read(tmp_path: Path) -> 
     assert answer.code == 2
     assert "only similarity=cosine reads it" in answer.err
     assert not list(tmp_path.iterdir())
+
+
+def closed(name: str) -> list[str]:
+    """Variants that are solved and not trained."""
+    of = recipe(name)
+    return [v for v, told in of.VARIANTS.items() if of.passed_over(of.Config(**told))]
+
+
+SOLVED = [(name, variant) for name in RECIPES for variant in closed(name)]
+# looked at to see which columns events are read by, where no model reads any
+COLUMNS = {"features", "user_features", "event_features", "codes"}
+
+
+def test_every_recipe_has_closed_forms() -> None:
+    assert {name for name, _ in SOLVED} == set(RECIPES)
+
+
+@pytest.mark.parametrize(("name", "variant"), SOLVED)
+def test_a_closed_form_passes_over_what_only_training_reads(name: str, variant: str) -> None:
+    of = recipe(name)
+    config = of.Config(**of.VARIANTS[variant])
+    passed = of.passed_over(config)
+    assert {"lr", "batch"} & {*passed} or name == "embeddings"
+    assert not passed & of.idle(config).keys()
+    all_read(of, config, passed)  # refused nowhere
+    assert "changes nothing here" in note(config, passed, ["lr"])
+
+
+@pytest.mark.parametrize(("name", "variant"), SOLVED)
+def test_a_closed_form_reads_nothing_that_it_passes_over(name: str, variant: str) -> None:
+    of, seen = recipe(name), set[str]()
+
+    class Watched(of.Config):  # type: ignore[misc,name-defined]
+        def __getattribute__(self, key: str) -> object:
+            seen.add(key)
+            return super().__getattribute__(key)
+
+    told = {**of.VARIANTS[variant], "world": "retail_tiny"}
+    told |= {"rank": 8} if "rank" in told else {}
+    told |= {"split": "random", "fit": "train"} if name == "graphs" else {}
+    config = Watched(**told)
+    split = of.data(config)
+    model = of.model(config, split.facts)
+    plan = of.plan(config, split, model)
+    for stage in plan.stages:
+        assert isinstance(stage, Solve)
+        stage.do(Progress(seed=1))
+    assert isinstance(model, ClosedForm)
+    plan.validate(model)
+    read = set(seen)
+    assert not (read & of.passed_over(of.Config(**told))) - COLUMNS
+
+
+def test_the_command_line_says_what_a_closed_form_passes_over(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="dim, loss change nothing here: model=ease is solved"):
+        answer = say("run", "sequence", "--out", tmp_path, "world=retail_tiny", "model=ease",
+                     "dim=32", "loss=bce", "l2=100")  # fmt: skip
+    assert answer.code == 0, answer.err

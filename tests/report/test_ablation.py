@@ -105,3 +105,12 @@ def test_a_speed_that_nothing_measured_is_a_dash_and_not_zero(make):
     short = replace(COST, steps_a_second=0.0, positives_a_second=0.0)
     assert "–" not in make(page(ROWS[0])).partition("## Plan")[0]
     assert "–" in make(page(replace(ROWS[0], cost=short))).partition("## Plan")[0]
+
+
+@pytest.mark.parametrize("make", [ablation_page, markdown])
+def test_both_forms_show_other_metrics_and_the_whole_cost(make):
+    other = Effect("recall@50", 0.7531, 0.0123, 0.001, 0.02, 0.04, 0.01)
+    text = make(page(replace(ROWS[0], others=(other,), cost=replace(COST, seconds=4321.0))))
+    for told in ("0.7531", "+0.0123", "4,321", "26,880", "6,000"):
+        assert told in text
+    assert "exploratory" in text

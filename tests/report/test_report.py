@@ -230,3 +230,16 @@ def test_a_comparison_shows_tests_figures_and_differing_settings(folder: Path) -
 def test_a_comparison_of_unjudged_runs_says_so(tmp_path: Path) -> None:
     html = comparison_page(ComparisonPage("none", (RunPage("a"), RunPage("b"))))
     assert html.count("Not recorded") == 2
+
+
+def test_a_log_that_nothing_was_filtered_from_says_so(folder: Path) -> None:
+    page = run_page(replace(collect(folder), filters=()))
+    assert "Filters: none." in page
+    assert "Not recorded" not in page
+
+
+def test_one_vector_a_person_has_no_interests_to_show(folder: Path) -> None:
+    page = collect(folder)
+    assert page.interests is not None
+    one = replace(page.interests, cosine=(), shares=(1.0,))
+    assert "Interests" not in read(run_page(replace(page, interests=one))).words

@@ -27,7 +27,13 @@ def run(
         Path | None, typer.Option(help="settings as key = value lines (TOML)")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="how many runs, seed, seed + 1, ...")] = 1,
-    out: Annotated[Path, typer.Option(help="folder that receives the run folders")] = Path("runs"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder that receives the run folders, else runs; with --resume: goes on there "
+            "with a copy, and the run itself stays as it is"
+        ),
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="go on with this run")] = None,
     from_stage: Annotated[
         str | None, typer.Option("--from", help="with --resume: a new run from that stage's end")
@@ -55,16 +61,16 @@ def run(
     flags = list(settings or [])
     if resume is not None:
         given: dict[str, object] = {"--variant": variant, "--data": data, "--config": config}
-        given |= {"--seeds": seeds != 1, "--out": out != Path("runs")}
+        given |= {"--seeds": seeds != 1}
         _only_flags(flags, given)
-        if unjudged and (flags or from_stage):
+        if unjudged and (flags or from_stage or out):
             raise ValueError(
-                "--unjudged goes on with a run as it is: leave settings and --from out"
+                "--unjudged goes on with a run as it is: leave settings, --from and --out out"
             )
         if unjudged:
             say.result({"runs": [str(experiment.resume_training(resume, say, computes))]})
             return
-        outcomes = [experiment.resume(resume, flags, from_stage, say, computes)]
+        outcomes = [experiment.resume(resume, flags, from_stage, say, computes, out)]
     else:
         if not flags or "=" in flags[0]:
             raise ValueError("which recipe? write `polyrec run RECIPE`; `polyrec list` names them")
@@ -72,7 +78,8 @@ def run(
             raise ValueError(f"--from {from_stage} goes with --resume RUN: name the run")
         if data is not None:
             flags.append(f"data={data}")
-        order = experiment.Order(flags[0], variant, config, tuple(flags[1:]), out, computes)
+        place = Path("runs") if out is None else out
+        order = experiment.Order(flags[0], variant, config, tuple(flags[1:]), place, computes)
         if unjudged:
             say.result({"runs": [str(path) for path in experiment.train(order, seeds, say)]})
             return

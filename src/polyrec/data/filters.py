@@ -86,6 +86,9 @@ def kinds(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
         if name not in dataset.kinds:
             near = get_close_matches(name, dataset.kinds, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
+            if len(dataset.kinds) == 1:
+                hint = "; a column that tells kinds is named by `polyrec data import LOG OUT --kind"
+                hint += " COLUMN`"
             raise KeyError(f"kind {name!r}: the log has {', '.join(dataset.kinds)}{hint}")
     wanted = [dataset.kinds.index(name) for name in names]
     return _keep(dataset, f"kinds={','.join(names)}", np.isin(dataset.events.kind, wanted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,12 @@ def recommend(path: Path, wish: Wish, watch: Watch = Quiet()) -> dict[str, Any]:
         raise ValueError(f"--k {wish.k}: the run knows {facts.items:,} items; ask for fewer")
     history = Ragged.of([ids])
     requests = Requests(actor=_person(facts, wish.user, path), history=history)
+    if wish.user and "actor" not in _asks(rec):
+        warnings.warn(
+            f"--user {wish.user}: this run reads nothing of people, so the list is anybody's with "
+            "this history",
+            stacklevel=2,
+        )
     if lacking := _lacking(rec, wish):
         watch.line(
             f"(judged with {', '.join(lacking)} of each event or person, answered without: lists "
@@ -142,10 +149,14 @@ def _person(facts: Facts, key: str, path: Path) -> Tensor:
     return found
 
 
+def _asks(rec: object) -> tuple[str, ...]:
+    found: tuple[str, ...] = getattr(getattr(rec, "model", None), "asks", ())
+    return found
+
+
 def _lacking(rec: object, wish: Wish) -> list[str]:
     """What the model reads that a bare history does not tell."""
-    asks: tuple[str, ...] = getattr(getattr(rec, "model", None), "asks", ())
-    return [name for name in asks if not (name == "actor" and wish.user)]
+    return [name for name in _asks(rec) if not (name == "actor" and wish.user)]
 
 
 def _asked_anew(told: Stored, how: Verdict, checkpoint: str) -> Report:

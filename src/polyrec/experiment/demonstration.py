@@ -9,6 +9,7 @@ from typing import Any
 from polyrec.experiment.running import Order, Outcome, run
 from polyrec.experiment.stored import stored
 from polyrec.experiment.watching import Quiet, Watch
+from polyrec.recipes import recipe
 from polyrec.trust import compare
 
 VARIANTS = ("popular", "youtube_dnn", "dr", "sa")
@@ -25,13 +26,20 @@ def demo(out: Path, watch: Watch = Quiet()) -> list[Outcome]:
     watch.line()
     outcomes = []
     for variant in VARIANTS:
-        order = Order("comirec", variant, None, BRIEF, out)
+        order = Order("comirec", variant, None, _read_by(variant), out)
         outcomes += run(order, 1, Brief(watch))
         watch.line(f"  {variant}: {outcomes[-1].seconds:.0f} s, {outcomes[-1].path}")
     watch.line()
     for line in (*_table(outcomes), "", *_differences(outcomes), "", *_meaning(outcomes)):
         watch.line(line)
     return outcomes
+
+
+def _read_by(variant: str) -> tuple[str, ...]:
+    """The settings without those of training where a closed form passes over them."""
+    of = recipe("comirec")
+    passed = of.passed_over(of.Config(**of.VARIANTS[variant]))
+    return tuple(flag for flag in BRIEF if flag.partition("=")[0] not in passed)
 
 
 class Brief:

@@ -13,6 +13,7 @@ from torch import nn
 
 from polyrec import evaluate
 from polyrec.data import Split
+from polyrec.data.events import JSON, Source
 from polyrec.evaluate import Report
 from polyrec.experiment.stored import restore
 from polyrec.files import writing
@@ -48,9 +49,10 @@ class Trained:
 
 
 def before(recipe: Recipe, split: Split, config: Any) -> Iterator[str]:
-    """What this test part can tell apart, said before anything is trained."""
+    """How the log was read and what its test part can tell apart, before anything is trained."""
     requests, said = len(split.test), nouns(recipe)
     how = split.how.get("how", getattr(config, "split", ""))
+    yield from _read_as(split.source)
     yield (
         f"{split.facts.items:,} {said.items}, {len(split.train):,} {said.events}, "
         f"{len(split.valid):,} validation and {requests:,} test {said.requests} ({how})"
@@ -62,6 +64,22 @@ def before(recipe: Recipe, split: Split, config: Any) -> Iterator[str]:
         f"differences of {primary(config)} below {smallest(requests):.4f} between two such runs "
         "are not to be told apart here (power 80%; spread over people and seeds assumed)"
     )
+
+
+def _read_as(source: Source) -> Iterator[str]:
+    """Columns by role, filters with what they left, and what was assumed."""
+    roles = source.options.get("mapping")
+    if isinstance(roles, Mapping):
+        told = [f"{role} {_named(column)}" for role, column in roles.items()]
+        yield f"columns of {source.name}: {', '.join(told)}"
+    for count in source.counts:
+        before, after = count.before.events, count.after.events
+        yield f"filter {count.filter}: {before:,} events -> {after:,}"
+    yield from (f"note: {note}" for note in source.notes)
+
+
+def _named(column: JSON) -> str:
+    return " and ".join(map(str, column)) if isinstance(column, list) else str(column)
 
 
 def judge(of: Trained, progress: Progress) -> Judged:

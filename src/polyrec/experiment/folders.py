@@ -6,18 +6,39 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from polyrec.files import writing_folder
 from polyrec.recipes import Plan
 from polyrec.run import Run
 
 
-def forked(run: Run, stage: str, plan: Plan, differing: bool) -> Run:
-    """A new run beside the old one, from the end of one of its stages."""
+def onwards(run: Run, stage: str | None, out: Path | None, plan: Plan, differing: bool) -> Run:
+    """The run that goes on: itself, a copy of it in another folder, or a new run from a stage."""
+    if stage is not None:
+        return _forked(run, (stage, out or run.path.parent), plan, differing)
+    return run if out is None else _copied(run, out)
+
+
+def _copied(run: Run, out: Path) -> Run:
+    """All of a run once more, where going on leaves the first as it is."""
+    path = free(out / run.path.name)
+    with writing_folder(path) as beside:
+        shutil.copytree(run.path, beside, dirs_exist_ok=True)
+        origin = {"path": str(run.path.resolve()), "checkpoint": "last"}
+        Run.open(beside).write_json("parent.json", origin)
+        about = Run.open(beside).read_json("run.json") | {"parent": origin["path"]}
+        Run.open(beside).write_json("run.json", about)
+    return Run.open(path)
+
+
+def _forked(run: Run, where: tuple[str, Path], plan: Plan, differing: bool) -> Run:
+    """A new run in a folder, from the end of one of the old one's stages."""
+    stage, out = where
     if differing and stage == plan.stages[-1].name:
         raise ValueError(
             f"--from {stage}: it is the last stage, so nothing is left to train with other "
             "settings; leave --from out to go on with it"
         )
-    path = free(run.path.with_name(f"{run.path.name}-{stage}"))
+    path = free(out / f"{run.path.name}-{stage}")
     child = run.fork(f"stages/{stage}", path, ("config.json", "run.json"))
     shutil.copytree(run.path / "facts", path / "facts")
     child.link("last", "best", child.meta("last"))

@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,12 @@ from polyrec import evaluate, report
 from polyrec.data import Split
 from polyrec.experiment import figures, records
 from polyrec.experiment.figures import Judged, Trained
-from polyrec.experiment.folders import forked, free, name_of
+from polyrec.experiment.folders import free, name_of, onwards
 from polyrec.experiment.graphs import checks
 from polyrec.experiment.stored import Stored, has_effect, made, restore, stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.files import writing_folder
-from polyrec.recipes import Recipe, Sourced, all_read, changed, compose, primary, recipe
+from polyrec.recipes import Recipe, Sourced, all_read, changed, compose, note, primary, recipe
 from polyrec.run import Run
 from polyrec.train import Interrupted, NonFiniteError, Options, Stage, Tick, fit
 from polyrec.train.record import comes_again
@@ -87,6 +88,8 @@ def _runs(order: Order, seeds: int, watch: Watch, end: Callable[[Job], T]) -> li
     sourced = compose(of.Config, of.VARIANTS, variant, order.file, order.flags)
     by_hand = [key for key, who in sourced.origin.items() if who in ("file", "flag")]
     all_read(of, sourced.config, by_hand)
+    if told := note(sourced.config, of.passed_over(sourced.config), by_hand):
+        warnings.warn(told, stacklevel=3)
     first = sourced.config.seed
     split: Split | None = None
     found = []
@@ -105,30 +108,32 @@ def resume(
     stage: str | None = None,
     watch: Watch = Quiet(),
     device: torch.device | None = None,
+    out: Path | None = None,
 ) -> Outcome:
-    """Goes on with a run: from where it stopped, or as a new run from the end of a stage.
+    """Goes on with a run: from where it stopped, or as a new run from the end of a stage; with
+    `out` as a copy in that folder, and the run itself stays as it is.
 
     On another device than before it goes on from the same weights, no longer to the same bytes.
 
     Raises:
         ValueError: a flag changes what only a new run may change, or the data are not the same.
     """
-    return _finish(_taken_up(path, (flags, stage), watch, device), _judged)
+    return _finish(_taken_up(path, (flags, stage, out), watch, device), _judged)
 
 
 def resume_training(path: Path, watch: Watch = Quiet(), device: torch.device | None = None) -> Path:
     """As `resume` without changes, but test stays unread."""
-    return _finish(_taken_up(path, ((), None), watch, device), _unjudged)
+    return _finish(_taken_up(path, ((), None, None), watch, device), _unjudged)
 
 
 def _taken_up(
     path: Path,
-    changes: tuple[Sequence[str], str | None],
+    changes: tuple[Sequence[str], str | None, Path | None],
     watch: Watch,
     device: torch.device | None,
 ) -> Job:
-    """A run that lies there, ready to go on, with other settings or from a stage's end."""
-    began, (flags, stage) = time.monotonic(), changes
+    """A run that lies there, ready to go on, with other settings, from a stage's end, elsewhere."""
+    began, (flags, stage, out) = time.monotonic(), changes
     old = stored(path)
     config, differing = changed(old.config, flags)
     fixed = sorted(set(differing) - old.recipe.TRAINING)
@@ -143,7 +148,7 @@ def _taken_up(
     model, plan = made(old.recipe, config, split, device)
     if differing and stage is None:
         has_effect(old, plan, made(old.recipe, old.config, split)[1], sorted(differing))
-    run = old.run if stage is None else forked(old.run, stage, plan, bool(differing))
+    run = onwards(old.run, stage, out, plan, bool(differing))
     if differing:
         records.record_change(run, config, differing)
     told = {"losses": records.objectives(model, plan.stages)}

@@ -10,6 +10,7 @@ from torch import nn
 
 from polyrec.data import Facts, Split
 from polyrec.recipes.ablation import MULTIPLES, Anchor, Change, Factor, Study, study
+from polyrec.recipes.closed import note
 from polyrec.recipes.config import Sourced, changed, chosen, compose, near, reasons, setting, typed
 from polyrec.recipes.expected import Curve, Expected
 from polyrec.recipes.plan import Nouns, Plan
@@ -17,8 +18,8 @@ from polyrec.types import Recommender
 
 __all__ = [
     "MULTIPLES", "RECIPES", "Anchor", "Change", "Curve", "Expected", "Factor", "Nouns", "Plan",
-    "Recipe", "Sourced", "Study", "all_read", "changed", "chosen", "compose", "near", "nouns",
-    "primary", "reasons", "recipe", "setting", "study", "typed",
+    "Recipe", "Sourced", "Study", "all_read", "changed", "chosen", "compose", "near", "note",
+    "nouns", "primary", "reasons", "recipe", "setting", "study", "typed",
 ]  # fmt: skip
 
 RECIPES: Mapping[str, str] = {
@@ -43,6 +44,7 @@ class Recipe(Protocol):
     LENGTH: str  # the key that says how long training may go on
 
     def idle(self, config: Any) -> Mapping[str, str]: ...  # settings that nothing reads: why
+    def passed_over(self, config: Any) -> frozenset[str]: ...  # of training, by a closed form
     def data(self, config: Any) -> Split: ...
     def model(self, config: Any, facts: Facts) -> nn.Module: ...
     def serve(self, config: Any, model: nn.Module, facts: Facts) -> Recommender: ...
@@ -68,7 +70,8 @@ def primary(config: Any) -> str:
 
 
 def all_read(of: Recipe, config: Any, keys: Iterable[str]) -> None:
-    """Passes if every one of these settings changes something under the others.
+    """Passes if every one of these settings changes something under the others, or is of a kind
+    that a closed form passes over (`polyrec.recipes.closed`): `note` then says so.
 
     Raises:
         ValueError: one does not; names what would read it.

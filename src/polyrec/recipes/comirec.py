@@ -22,7 +22,7 @@ from polyrec.negatives import All, InBatch, LogUniform, Popular, Uniform
 from polyrec.nn import Interests
 from polyrec.recipes import parts
 from polyrec.recipes.comirec_ablation import ANCHORS, FACTORS
-from polyrec.recipes.comirec_idle import idle
+from polyrec.recipes.comirec_idle import idle, passed_over
 from polyrec.recipes.comirec_tables import CURVES, EXPECTED
 from polyrec.recipes.config import setting
 from polyrec.recipes.plan import Plan
@@ -188,7 +188,8 @@ TRAINING = frozenset({
 LENGTH = "max_steps"
 __all__ = [
     "ANCHORS", "CURVES", "DEFAULT", "EXPECTED", "FACTORS", "LENGTH", "RIVALS", "TRAINING",
-    "VARIANTS", "Config", "ceiling", "data", "idle", "model", "plan", "serve",
+    "VARIANTS", "Config", "ceiling", "data", "idle", "model", "passed_over", "plan",
+    "serve",
 ]  # fmt: skip
 
 

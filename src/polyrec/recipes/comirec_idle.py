@@ -1,13 +1,15 @@
 """Which settings of the ComiRec recipe change nothing under the others, and what would read them.
 
-What is set by hand must be read by something. Two kinds pass: settings of training for a closed
-form, since one order may go over several variants, and `world` beside `data`, which overrules it.
+What is set by hand must be read by something. Two kinds pass: what only training reads under a
+closed form (`polyrec.recipes.closed`), and `world` beside `data`, which overrules it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Protocol
+
+from polyrec.recipes.closed import beyond
 
 MANY = ("mind", "dr", "sa")  # models of several interests
 CLOSED = ("popular", "item_knn", "ease")
@@ -38,9 +40,8 @@ class Choices(Protocol):
 
 def idle(config: Choices) -> Mapping[str, str]:
     """Setting -> what would have to hold for it to be read."""
-    trained = config.model not in CLOSED
     kept = config.split == "kept"
-    single = trained and config.model not in MANY
+    single = config.model not in MANY
     rules = {
         "cut": (config.split != "by-user", "split=by-user"),
         "min_users": (kept or config.k_core > 0, "another split, with k_core=0,"),
@@ -49,7 +50,7 @@ def idle(config: Choices) -> Mapping[str, str]:
         "kinds": (kept, "another split"),
         "positives": (kept, "another split"),
         "dedup": (kept, "another split"),
-        "hidden": (trained and config.model != "sa" and config.hidden != config.dim, "model=sa"),
+        "hidden": (config.model != "sa" and config.hidden != config.dim, "model=sa"),
         "interests": (single and config.interests != 1, "model=mind, dr or sa"),
         "adapt": (single, "model=mind, dr or sa"),
         "rr_weight": (single, "model=mind, dr or sa"),
@@ -63,4 +64,10 @@ def idle(config: Choices) -> Mapping[str, str]:
         "shrink": (config.model != "item_knn", "model=item_knn"),
         "l2": (config.model != "ease", "model=ease"),
     }
-    return {key: needs for key, (unread, needs) in rules.items() if unread}
+    passed = passed_over(config)
+    return {k: needs for k, (unread, needs) in rules.items() if unread and k not in passed}
+
+
+def passed_over(config: Choices) -> frozenset[str]:
+    """Settings that only training reads, under a closed form; else none."""
+    return beyond(config, CLOSED)

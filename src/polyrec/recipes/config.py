@@ -105,7 +105,7 @@ def chosen(options: Mapping[str, Any], name: str, what: str) -> Any:
 
 def near(name: str, options: Iterable[str]) -> str:
     """', did you mean X?' where one is near enough, else nothing."""
-    match = difflib.get_close_matches(name, list(options), n=1, cutoff=0.5)
+    match = difflib.get_close_matches(name, list(options), n=1, cutoff=0.65)
     return f", did you mean {match[0]!r}?" if match else ""
 
 

@@ -52,7 +52,7 @@ def collect(run_folder: Path) -> RunPage:
         reference=_reference(inner(run, "reference") or inner(report, "reference")),
         slices=tuple(_slices(report.get("slices"))),
         interests=_interests(inner(probe, "best") or inner(probe, "last") or probe),
-        filters=tuple(_filters(data.get("counts") or run.get("counts"))),
+        filters=_counted(data.get("counts", run.get("counts"))),
         dropped=tuple(flat(inner(run, "split", "dropped") or inner(data, "dropped"))),
         facts=tuple(_facts(run)),
         notes=tuple(text(note) for note in rows(data.get("notes"))),
@@ -169,6 +169,11 @@ def _interests(probe: dict[str, Any]) -> Interests | None:
     if not probe:
         return None
     return Interests(matrix if square else (), shares, facts)
+
+
+def _counted(held: Any) -> tuple[Filter, ...] | None:
+    """None where nothing says whether anything was filtered."""
+    return None if held is None else tuple(_filters(held))
 
 
 def _filters(held: Any) -> Iterator[Filter]:

@@ -101,7 +101,7 @@ class RunPage:
     reference: Reference | None = None
     slices: tuple[Slice, ...] = ()
     interests: Interests | None = None
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[Filter, ...] | None = None  # None = not recorded
     dropped: tuple[tuple[str, str], ...] = ()
     facts: tuple[tuple[str, str], ...] = ()  # of the data
     notes: tuple[str, ...] = ()  # what was assumed of the data

@@ -22,8 +22,10 @@ def data(page: RunPage) -> Safe:
         first = page.filters[0].before
         rows.insert(0, ("as read", *(f"{size:,}" for size in first), ""))
         parts += [tag("h3", "", "What each filter left"), table(head, rows)]
-    else:
+    elif page.filters is None:
         parts.append(missing("filters of the data"))
+    else:
+        parts.append(paragraph("Filters: none.", "note"))
     if page.dropped:
         parts += [
             tag("h3", "", "Left out of judging"),

@@ -129,6 +129,8 @@ def interests(page: RunPage) -> Safe:
     held = page.interests
     if held is None:
         return section(name, "", missing("a probe of the model (closed forms have none)"))
+    if len(held.cosine) < 2 and len(held.shares) < 2:
+        return Safe()
     parts: list[Safe] = []
     if held.cosine:
         names = [str(place + 1) for place in range(len(held.cosine))]
@@ -145,8 +147,6 @@ def interests(page: RunPage) -> Safe:
         parts.append(tag("figure", "", tag("h3", "", "Who answers"), body, caption))
     facts = table(("probe", "value"), held.facts, "wrap") if held.facts else Safe()
     note = "256 fixed requests, asked of the chosen checkpoint."
-    if not held.cosine:
-        parts.append(paragraph("One vector a person: there is nothing to tell apart.", "note"))
     more = tag("details", "", tag("summary", "", "All readings of the probe"), facts)
     return section(name, note, tag("div", "charts", *parts), more if facts else Safe())
 

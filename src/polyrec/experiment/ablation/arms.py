@@ -15,10 +15,12 @@ from polyrec.experiment.ablation.pace import Built, Pace, build, judged, pace, p
 from polyrec.experiment.ablation.question import Question
 from polyrec.experiment.running import Order
 from polyrec.experiment.stored import RECORDING
+from polyrec.experiment.watching import Quiet, Watch
 from polyrec.metrics import RANKING
-from polyrec.recipes import MULTIPLES, Anchor, Change, Recipe, compose, near
+from polyrec.recipes import MULTIPLES, Anchor, Change, Recipe, compose, near, note
 
 BASE = "anchor"  # the name of the arm without a change
+ALIKE = 0.1  # passes whose positives differ by less are taken as equal
 BESIDE = ("ndcg", "recall", "hit_rate")
 
 
@@ -78,7 +80,9 @@ class Bench:
         return (self.anchor, *self.changes)
 
 
-def bench(q: Question, anchor: Anchor, split: Split, start: float = 0.0) -> Bench:
+def bench(
+    q: Question, anchor: Anchor, split: Split, start: float = 0.0, watch: Watch = Quiet()
+) -> Bench:
     """Everything to run for one anchor. A change that is the anchor's own setting, that nothing
     reads, that the recipe refuses, or that was tried under another name is skipped.
 
@@ -91,18 +95,22 @@ def bench(q: Question, anchor: Anchor, split: Split, start: float = 0.0) -> Benc
     evaluation, judging, names = judged(built)
     cost = dataclasses.replace(pace(built), evaluation=evaluation, judging=judging, start=start)
     base = _arm(q, anchor, ("", BASE, {}), settings, (config, cost, config))
-    arms, skipped = [base], []
-    for factor in q.factors:
-        for change in factor.changes:
-            found = _tried(q, base, factor.name, change, split)
-            if isinstance(found, Arm):
-                twin = next((a.name for a in arms if key(a.config) == key(found.config)), "")
-                found = f"the same as {twin}" if twin else found
-            if isinstance(found, Arm):
-                arms.append(found)
-            else:
-                skipped.append((f"{factor.name}={change.label}", found))
-    primary, also = _metrics(q.primary or anchor.primary or config.select_by, anchor.also, names)
+    arms, skipped, known = [base], [], {key(base.config): base.name}
+    asked = [(factor, change) for factor in q.factors for change in factor.changes]
+    for place, (factor, change) in enumerate(asked, 1):
+        name = f"{factor.name}={change.label}"
+        watch.progress(f"  timing {place} of {len(asked)} from {anchor.name}: {name}")
+        found = _tried(q, base, factor.name, change, split)
+        if isinstance(found, Arm):
+            twin = known.setdefault(key(found.config), name)
+            found = found if twin == name else f"the same as {twin}"
+        if isinstance(found, Arm):
+            arms.append(found)
+        else:
+            skipped.append((name, found))
+    primary, also = _metrics(
+        q.primary or anchor.primary or config.select_by.removeprefix("-"), anchor.also, names
+    )
     return Bench(base, tuple(arms[1:]), tuple(skipped), primary, also)
 
 
@@ -132,10 +140,11 @@ def _tried(q: Question, base: Arm, factor: str, change: Change, split: Split) ->
         return "the anchor's own setting"
     try:
         settings, config = _settings(q, base.anchor, changed)
-        unread = {name: q.of.idle(config)[name] for name in changed if name in q.of.idle(config)}
-        if unread:
-            told = [f"{name} is read only with {needs}" for name, needs in unread.items()]
-            return "; ".join(told)
+        idle = q.of.idle(config)
+        unread = [f"{name} is read only with {idle[name]}" for name in changed if name in idle]
+        passed = note(config, q.of.passed_over(config), changed) if "model" not in changed else ""
+        if unread or passed:
+            return "; ".join([*unread, *([passed] if passed else [])])
         built = build(q.of, config, split, q.device)
         scaled = _same_positives(base, changed, built)
         if scaled:
@@ -171,19 +180,31 @@ def _arm(
 def _settings(q: Question, anchor: Anchor, change: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
     """What is set by hand, without what nothing reads under this change; and the whole config."""
     told = {**anchor.settings, **q.base, **change}
-    unread = q.of.idle(composed(q.of, anchor.variant, told))
+    plain = composed(q.of, anchor.variant, told)
+    unread = {*q.of.idle(plain), *q.of.passed_over(plain)}
     told = {name: value for name, value in told.items() if name in change or name not in unread}
     return told, composed(q.of, anchor.variant, told)
 
 
 def _same_positives(base: Arm, change: Mapping[str, Any], built: Built) -> dict[str, int]:
-    """Steps and evaluations scaled so that the change sees as many positives as its anchor."""
-    steps, every = (getattr(base.config, name, None) for name in ("max_steps", "eval_every"))
-    seen = positives(built)
-    if steps is None or not seen or "max_steps" in change or seen == base.pace.positives:
+    """Length and evaluations scaled so that the change sees as many positives as its anchor.
+
+    Steps by the positives of a step. Epochs by those of a pass, which are estimated from a few
+    batches: where they differ by less than a tenth, as after another batch, nothing is scaled.
+    """
+    each = positives(built)
+    long = next((name for name in ("max_steps", "epochs") if hasattr(base.config, name)), "")
+    if not each or not long or long in change:
         return {}
-    times = base.pace.positives / seen
-    scaled = {"max_steps": max(1, round(steps * times))}
+    if long == "max_steps":
+        times = base.pace.positives / each
+    else:
+        times = base.pace.epoch / (each * built.stages[-1].epoch)
+        times = 1.0 if abs(times - 1) < ALIKE else times
+    if times == 1:
+        return {}
+    every = getattr(base.config, "eval_every", None)
+    scaled = {long: max(1, round(getattr(base.config, long) * times))}
     return scaled | ({} if every is None else {"eval_every": max(1, round(every * times))})
 
 

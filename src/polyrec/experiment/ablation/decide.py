@@ -71,6 +71,10 @@ def decide(bench: Bench, trials: Sequence[Trial], reports: Mapping[Path, Report]
     notes: dict[str, str] = {}
     for arm in bench.changes:
         sides = held.get(arm.name, []), anchor
+        if sides[0] and not anchor:
+            base[arm.name] = dataclasses.replace(
+                base[arm.name], verdict="no verdict", why=_lost(trials, bench.anchor)
+            )
         if not all(sides):
             continue
         ours, theirs, notes[arm.name] = _same_question(*sides)
@@ -91,6 +95,12 @@ def decide(bench: Bench, trials: Sequence[Trial], reports: Mapping[Path, Report]
     for name, comparisons in found.items():
         base[name] = _ruled(base[name], comparisons, bench.primary, notes[name])
     return list(base.values())
+
+
+def _lost(trials: Sequence[Trial], anchor: Arm) -> str:
+    reasons = [why for trial in trials if trial.arm.name == anchor.name for why in trial.failures]
+    first = f": {reasons[0]}" if reasons else ""
+    return f"no run of the anchor came to its end{first}"
 
 
 def between(

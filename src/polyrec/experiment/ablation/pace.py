@@ -29,7 +29,7 @@ from polyrec.train import (
 )
 from polyrec.types import Progress
 
-WARM, TIMED, LONGEST = 3, 8, 10.0  # steps, steps, seconds
+WARM, TIMED, LONGEST = 1, 3, 1.0  # steps, steps, seconds after which none follows
 SAMPLE = 4  # batches, to count positives a step
 
 
@@ -43,6 +43,7 @@ class Pace:
     positives: float  # a step; 0 = it has no steps
     evaluation: float = 0.0  # seconds of one on validation
     judging: float = 0.0  # seconds at the end: valid, test, and what stands beside
+    epoch: float = 0.0  # positives of a pass
     start: float = 0.0  # seconds before the first step: the log is read, the model made
 
     def training(self, share: float = 1.0) -> float:
@@ -97,7 +98,8 @@ def pace(built: Built) -> Pace:
         return Pace(time.monotonic() - began, 1, 0, 0.0)
     evaluations = sum(s.steps // s.judge.steps(s.epoch) + 1 for s in stages if s.judge)
     steps = sum(stage.steps for stage in stages)
-    return Pace(_step_seconds(built), steps, evaluations, positives(built))
+    each = positives(built)
+    return Pace(_step_seconds(built), steps, evaluations, each, epoch=each * stages[-1].epoch)
 
 
 def judged(built: Built) -> tuple[float, float, tuple[str, ...]]:

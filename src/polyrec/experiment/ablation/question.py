@@ -60,7 +60,8 @@ class Ask:
                 f"--budget {self.hours}: hours must be above 0; leave it out to run everything"
             )
         if any(rate <= 0 for rate in self.rates):
-            raise ValueError(f"--rates {self.rates}: learning rates must be above 0")
+            told = ",".join(f"{rate:g}" for rate in self.rates)
+            raise ValueError(f"--rates {told}: learning rates must be above 0")
         if self.jobs < 1:
             raise ValueError(f"--jobs {self.jobs}: need at least 1 process")
         if self.anchor and self.variant:

@@ -31,6 +31,7 @@ from polyrec.trust import Comparison
 from polyrec.trust.power import smallest
 
 Held = tuple[Bench, Trial]
+ONWARDS = "onwards"  # where copies go that train on; no run of an ablation is looked for there
 
 
 def before(
@@ -83,6 +84,7 @@ def page(
     rulings: Sequence[Sequence[Ruling]],
     anchors: Sequence[tuple[str, Effect | str]],
     split: Split,
+    out: Path,
 ) -> AblationPage:
     """All that the report shows, but for the plan."""
     tables = tuple(
@@ -92,19 +94,25 @@ def page(
     commands = [
         line
         for bench, group in zip(chosen.benches, rulings, strict=True)
-        for line in _commands(q, bench, group)
+        for line in _commands(q, bench, group, out)
     ]
     about = (
         ("recipe", q.name),
-        ("data", split.source.name),
+        ("data", _data(q, chosen, split)),
         ("seeds", str(chosen.seeds)),
         ("test requests", f"{len(split.test):,}"),
     )
     held = tuple((name, effect) for name, effect in anchors if isinstance(effect, Effect))
-    title = f"Ablation of {q.name} on {split.source.name}"
+    title = f"Ablation of {q.name} on {_data(q, chosen, split)}"
     again = ("the same polyrec ablate command", "runs what is missing; finished runs are kept")
     told = tuple(dict([*commands, again]).items())
     return AblationPage(title, about, chosen.mark, tables, held, commands=told)
+
+
+def _data(q: Question, chosen: Scheme, split: Split) -> str:
+    """The log's name; of a simulated shop the world's."""
+    config = chosen.benches[0].anchor.config
+    return split.source.name if config.data else str(config.world)
 
 
 def pair(a: Held, b: Held, reports: Mapping[Path, Report]) -> tuple[str, Effect | str]:
@@ -170,22 +178,27 @@ def _cost(trial: Trial) -> Cost | None:
     )
 
 
-def _commands(q: Question, bench: Bench, group: Sequence[Ruling]) -> Iterator[tuple[str, str]]:
-    """How to go on from each state, and back to the one before."""
+def _commands(
+    q: Question, bench: Bench, group: Sequence[Ruling], out: Path
+) -> Iterator[tuple[str, str]]:
+    """How to go on from each state, and back to the one before; with copies, so that the runs
+    judged here stay as they are and a repeated ablation finds them."""
     base = group[0].trial
     for ruling in group[1:]:
         trial = ruling.trial
         if trial.paths and ruling.verdict == "keep":
             command = _run(q, trial.arm, trial.rate)
             yield command, f"{bench.anchor.anchor.name} with {ruling.name}, as a run of its own"
-        if trial.paths:
-            yield _onwards(trial), f"goes on from where {ruling.name} stands"
+        if trial.paths and trial.arm.pace.positives:
+            told = f"a copy that goes on from where {ruling.name} stands"
+            yield _onwards(q, trial, out), told
         if trial.paths and base.paths:
             sides = [shlex.quote(str(one.paths[0].parent)) for one in (trial, base)]
             yield f"polyrec compare {' '.join(sides)}", "the same test, with other --metrics"
     if base.paths:
         name = bench.anchor.anchor.name
-        yield _onwards(base), f"back to {name} as it was before any change, and on from there"
+        told = f"back to {name} as it was before any change: a copy that goes on from there"
+        yield _onwards(q, base, out), told
 
 
 def _run(q: Question, arm: Arm, rate: float | None) -> str:
@@ -194,11 +207,16 @@ def _run(q: Question, arm: Arm, rate: float | None) -> str:
     return "polyrec run " + " ".join(map(shlex.quote, words))
 
 
-def _onwards(trial: Trial) -> str:
-    config = trial.arm.config
-    key = next((key for key in ("max_steps", "epochs") if hasattr(config, key)), None)
-    more = "" if key is None else f" {key}={2 * getattr(config, key)}"
-    return f"polyrec run --resume {shlex.quote(str(trial.paths[0]))}{more}"
+def _onwards(q: Question, trial: Trial, out: Path) -> str:
+    """A copy, trained for twice as long, and with twice the patience where that ended it."""
+    config, idle = trial.arm.config, q.of.idle(trial.arm.config)
+    place = out / ONWARDS / trial.arm.folder
+    words = ["polyrec run --resume", shlex.quote(str(trial.paths[0])), "--out"]
+    words.append(shlex.quote(str(place)))
+    if trial.arm.pace.positives:
+        told = [k for k in (q.of.LENGTH, "patience") if hasattr(config, k) and k not in idle]
+        words += [f"{key}={2 * getattr(config, key)}" for key in told]
+    return " ".join(words)
 
 
 def _line(row: Row) -> str:

@@ -16,7 +16,7 @@ from polyrec.experiment.ablation.book import Book
 from polyrec.experiment.ablation.decide import Ruling, Trial, decide
 from polyrec.experiment.ablation.question import Ask, Question, question
 from polyrec.experiment.ablation.scheme import Scheme
-from polyrec.experiment.ablation.trainings.measure import best_on_valid, measured, report
+from polyrec.experiment.ablation.trainings.measure import best_on_valid, better, measured, report
 from polyrec.experiment.ablation.trainings.shelf import Shelf
 from polyrec.experiment.ablation.trainings.work import Done, Task, carry_out
 from polyrec.experiment.watching import Quiet, Watch
@@ -64,7 +64,7 @@ def ablate(ask: Ask, watch: Watch = Quiet()) -> dict[str, Any]:
     began = time.monotonic()
     split = _split(q)
     start = time.monotonic() - began + (PROCESS if ask.jobs > 1 else 0.0)
-    benches = tuple(bench(q, anchor, split, start) for anchor in q.anchors)
+    benches = tuple(bench(q, anchor, split, start, watch) for anchor in q.anchors)
     _something_left(benches)
     _all_read(q, benches)
     shelf = Shelf.scan(ask.out, q.name, split)
@@ -92,7 +92,8 @@ def _worked(q: Question, bureau: Bureau, split: Split) -> dict[str, Any]:
     paths = [path for group in trials for trial in group for path in trial.paths]
     reports = {path: report(path) for path in paths}
     rulings = [decide(b, t, reports) for b, t in zip(chosen.benches, trials, strict=True)]
-    page = telling.page(q, chosen, rulings, _beside(chosen, rulings, reports), split)
+    page = telling.page(q, chosen, rulings, _beside(chosen, rulings, reports), split,
+                        bureau.ask.out)  # fmt: skip
     page = dataclasses.replace(page, estimate=bureau.book.estimates, trims=chosen.trims)
     for line in telling.after(page):
         watch.line(line)
@@ -171,7 +172,7 @@ def _rated(searched: Sequence[Done]) -> dict[float, float]:
 def _best(arm: Arm, rates: dict[float, float]) -> float | None:
     """The learning rate to use: the best on validation, the smaller of two equals."""
     if rates:
-        return max(sorted(rates), key=lambda rate: rates[rate])
+        return max(sorted(rates), key=lambda rate: better(arm.config.select_by, rates[rate]))
     return arm.rates[0] if arm.rates else None
 
 
@@ -208,5 +209,5 @@ def _outcome(done: Done) -> str:
         return f"failed: {done.reason}"
     metric = done.task.arm.config.select_by
     value = best_on_valid(done.path, metric)
-    told = "" if value is None else f"{metric} {value:.4f} on validation, "
+    told = "" if value is None else f"{metric.removeprefix('-')} {value:.4f} on validation, "
     return f"{told}{measured(done.path).seconds:.0f} s"

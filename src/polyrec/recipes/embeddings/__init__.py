@@ -20,7 +20,7 @@ from polyrec.recipes import parts
 from polyrec.recipes.embeddings import build
 from polyrec.recipes.embeddings.config import Config
 from polyrec.recipes.embeddings.factors import ANCHORS, FACTORS
-from polyrec.recipes.embeddings.idle import idle
+from polyrec.recipes.embeddings.idle import idle, passed_over
 from polyrec.recipes.embeddings.log import given, hidden
 from polyrec.recipes.embeddings.tables import CURVES, EXPECTED
 from polyrec.recipes.plan import Plan
@@ -71,7 +71,8 @@ LENGTH = "epochs"
 LISTS = (5, 10, 20, 50)
 __all__ = [
     "ANCHORS", "CURVES", "DEFAULT", "EXPECTED", "FACTORS", "LENGTH", "RIVALS", "TRAINING",
-    "VARIANTS", "Config", "ceiling", "data", "graph_of", "idle", "model", "plan", "serve",
+    "VARIANTS", "Config", "ceiling", "data", "graph_of", "idle", "model",
+    "passed_over", "plan", "serve",
 ]  # fmt: skip
 
 

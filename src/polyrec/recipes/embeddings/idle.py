@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from polyrec.recipes.closed import beyond
 from polyrec.recipes.embeddings.build import CLOSED, WALKED
 from polyrec.recipes.embeddings.config import Config
 
@@ -13,10 +14,15 @@ Rules = Mapping[str, tuple[bool, str]]  # setting -> whether it is unread, and w
 def idle(config: Config) -> Mapping[str, str]:
     """Setting -> what would have to hold for it to be read.
 
-    Settings of learning pass for a closed form, since one order may go over several variants.
+    What only learning reads passes under a closed form (`polyrec.recipes.closed`).
     """
     rules = {**_log(config), **(_learning(config) if config.model not in CLOSED else {})}
     return {key: needs for key, (unread, needs) in rules.items() if unread}
+
+
+def passed_over(config: Config) -> frozenset[str]:
+    """Settings that only learning reads, under a closed form; else none."""
+    return beyond(config, CLOSED)
 
 
 def _log(config: Config) -> Rules:

@@ -16,7 +16,7 @@ from polyrec.data import Facts, Split
 from polyrec.recipes import parts
 from polyrec.recipes.graphs import build, learn, log
 from polyrec.recipes.graphs.config import Config
-from polyrec.recipes.graphs.idle import idle
+from polyrec.recipes.graphs.idle import idle, passed_over
 from polyrec.recipes.graphs.tables import CURVES, EXPECTED
 from polyrec.recipes.plan import Plan
 from polyrec.train import Solve
@@ -85,7 +85,7 @@ TRAINING = frozenset({
 LENGTH = "epochs"
 __all__ = [
     "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "RIVALS", "TRAINING", "VARIANTS", "Config",
-    "ceiling", "data", "idle", "model", "plan", "serve",
+    "ceiling", "data", "idle", "model", "passed_over", "plan", "serve",
 ]  # fmt: skip
 
 LISTS = (10, 20, 50)

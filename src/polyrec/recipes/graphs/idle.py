@@ -1,12 +1,13 @@
 """Which settings of the graphs recipe change nothing under the others, and what reads them.
 
-Settings of training pass for a closed form, since one order may go over several variants.
+What only training reads passes under a closed form (`polyrec.recipes.closed`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from polyrec.recipes.closed import beyond
 from polyrec.recipes.graphs.build import CLOSED, loss
 from polyrec.recipes.graphs.config import Config
 
@@ -46,13 +47,13 @@ READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
 
 def idle(config: Config) -> Mapping[str, str]:
     """Setting -> what would have to hold for it to be read."""
-    kept, closed = config.split == "kept", config.model in CLOSED
+    kept, passed = config.split == "kept", passed_over(config)
     found = {
         key: f"model={' or '.join(models)}"
         for key, models in READERS.items()
-        if config.model not in models and not (closed and set(models).isdisjoint(CLOSED))
+        if config.model not in models and key not in passed
     }
-    if not closed:
+    if config.model not in CLOSED:
         found |= _of_training(config)
     if kept:
         found |= dict.fromkeys(
@@ -61,6 +62,12 @@ def idle(config: Config) -> Mapping[str, str]:
     elif config.k_core > 0:
         found |= dict.fromkeys(("min_users", "min_items"), "k_core=0")
     return found
+
+
+def passed_over(config: Config) -> frozenset[str]:
+    """Settings that only training reads, under a closed form; else none."""
+    own = {key for key, models in READERS.items() if not set(models).isdisjoint(CLOSED)}
+    return beyond(config, CLOSED, own | ({"dim"} if config.model == "ials" else set()))
 
 
 def _of_training(config: Config) -> Mapping[str, str]:

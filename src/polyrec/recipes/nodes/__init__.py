@@ -18,7 +18,7 @@ from polyrec.data import Facts, Split
 from polyrec.recipes.nodes import build, learn, reading
 from polyrec.recipes.nodes.build import Made, made
 from polyrec.recipes.nodes.config import DEFAULT, LENGTH, RIVALS, TRAINING, VARIANTS, Config
-from polyrec.recipes.nodes.idle import idle
+from polyrec.recipes.nodes.idle import idle, passed_over
 from polyrec.recipes.nodes.judge import Judge, Told
 from polyrec.recipes.nodes.learn import run, trained
 from polyrec.recipes.nodes.reading import Library
@@ -30,7 +30,7 @@ from polyrec.types import Recommender
 NOUNS = Nouns("classes", "labelled nodes to learn from", "nodes")
 __all__ = [
     "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "NOUNS", "RIVALS", "TRAINING", "VARIANTS", "Config",
-    "Library", "Made", "ceiling", "data", "idle", "library", "made", "model", "plan", "run",
+    "Library", "Made", "ceiling", "data", "idle", "library", "made", "model", "passed_over", "plan", "run",
     "serve", "trained",
 ]  # fmt: skip
 

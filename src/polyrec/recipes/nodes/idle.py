@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from polyrec.models.graphs.hetero import HETERO_MODELS
+from polyrec.recipes.closed import beyond
 from polyrec.recipes.nodes.config import Config
 
 HEADED = ("gat", "gatv2", *HETERO_MODELS)
-TRAINED = ("hidden", "depth", "dropout", "decay", "lr", "epochs", "patience", "features")
 ONE_LAYER = ("han", "sehgnn")  # depth is that of their metapaths
 
 
@@ -27,7 +27,10 @@ def idle(config: Config) -> Mapping[str, str]:
         "select_by": (walks, "learn=classes"),
         "depth": (config.model in ONE_LAYER, "a model of several layers"),
     }
-    found = {key: needs for key, (unread, needs) in rules.items() if unread}
-    if config.model == "majority":
-        found |= dict.fromkeys(TRAINED, "another model")
-    return found
+    passed = passed_over(config)
+    return {key: needs for key, (unread, needs) in rules.items() if unread and key not in passed}
+
+
+def passed_over(config: Config) -> frozenset[str]:
+    """Settings that only training reads, where the commonest class answers; else none."""
+    return beyond(config, ("majority",))

@@ -14,7 +14,7 @@ from polyrec.recipes.ablation import Anchor, Change, Factor
 
 ALSO = ("hit_rate@10", "recall@50")
 ANCHORS: Mapping[str, Anchor] = {
-    "conservative": Anchor("conservative", "e_conservative", primary="ndcg@10", also=ALSO),
+    "conservative": Anchor("conservative", "conservative", primary="ndcg@10", also=ALSO),
     "softmax": Anchor("softmax", "default", primary="ndcg@10", also=ALSO),
 }
 LR_GRID = (0.0005, 0.001, 0.002, 0.004)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from polyrec.losses import CORRECTED
+from polyrec.recipes.closed import beyond
 from polyrec.recipes.sequence.against import HARD
 from polyrec.recipes.sequence.build import CLOSED, HEADED
 from polyrec.recipes.sequence.config import Config
@@ -18,11 +19,17 @@ UNDRAWN = ("in_batch", "all")  # negatives that have no number of their own
 def idle(config: Config) -> Mapping[str, str]:
     """Setting -> what would have to hold for it to be read."""
     rules = {**_log(config), **_sides(config), **_score(config), **_negatives(config)}
-    return {key: needs for key, (unread, needs) in rules.items() if unread}
+    passed = passed_over(config)
+    return {k: needs for k, (unread, needs) in rules.items() if unread and k not in passed}
+
+
+def passed_over(config: Config) -> frozenset[str]:
+    """Settings that only training reads, under a closed form; else none."""
+    return beyond(config, CLOSED)
 
 
 def _log(config: Config) -> Rules:
-    kept, trained = config.split == "kept", config.model not in CLOSED
+    kept = config.split == "kept"
     return {
         "cut": (config.split != "by-user", "split=by-user"),
         "min_users": (kept or config.k_core > 0, "another split, with k_core=0,"),
@@ -37,7 +44,7 @@ def _log(config: Config) -> Rules:
             config.places == "rotary" and config.model in ("hstu", "gru"),
             "model=sasrec or ligr",
         ),
-        "norm": (trained and config.model != "sasrec", "model=sasrec"),
+        "norm": (config.model != "sasrec", "model=sasrec"),
         "neighbours": (config.model != "item_knn", "model=item_knn"),
         "shrink": (config.model != "item_knn", "model=item_knn"),
         "l2": (config.model != "ease", "model=ease"),

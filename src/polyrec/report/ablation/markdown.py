@@ -34,6 +34,7 @@ def _tables(page: AblationPage) -> Iterator[str]:
         yield f"{one.settings or 'As the recipe has it'}; {one.seeds} seeds, {one.users:,} users.\n"
         yield from _grid(_columns(one), [_cells(row) for row in one.rows])
         yield ""
+        yield from _others(one)
         if any(row.at_edge for row in one.rows):
             yield f"- {EDGE}"
         for row in one.rows:
@@ -45,8 +46,8 @@ def _tables(page: AblationPage) -> Iterator[str]:
 
 def _columns(one: Against) -> tuple[str, ...]:
     return ("change", one.primary, "difference", "95% interval", "p (Holm)", "findable from",
-            "verdict", "lr", "steps/s", "CPU seconds", "peak MB", "sd over seeds",
-            "unstable")  # fmt: skip
+            "verdict", "lr", "steps/s", "positives/s", "steps", "seconds", "CPU seconds",
+            "peak MB", "sd over seeds", "unstable")  # fmt: skip
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -62,11 +63,29 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.verdict}{why}",
         "" if row.rate is None else f"{row.rate:g}{'*' if row.at_edge else ''}",
         brief(c.steps_a_second) if c else "",
+        brief(c.positives_a_second) if c else "",
+        f"{c.steps:,.0f}" if c else "",
+        brief(c.seconds) if c else "",
         brief(c.cpu_seconds) if c else "",
         f"{c.peak_mb:,.0f}" if c else "",
         number(row.spread),
         f"{row.unstable:.0%}",
     )
+
+
+def _others(one: Against) -> Iterator[str]:
+    """Other metrics, exploratory."""
+    cells = [
+        (row.name, e.metric, number(e.value), number(e.difference, True),
+         f"[{e.low:+.4f}, {e.high:+.4f}]", f"{e.p:.3g}")
+        for row in one.rows
+        for e in row.others
+    ]  # fmt: skip
+    if cells:
+        yield "Other metrics: exploratory, no verdict rests on them.\n"
+        head = ("change", "metric", "value", "difference", "95% interval", "p (Holm)")
+        yield from _grid(head, cells)
+        yield ""
 
 
 def _tail(page: AblationPage) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What an ablation says, as plain values: the page, the Markdown and the JSON say the same."""
+"""What an ablation says, as plain values: page and Markdown show the same, the JSON all of it."""
 
 from __future__ import annotations
 

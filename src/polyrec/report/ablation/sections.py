@@ -33,7 +33,7 @@ READING = (
     ("equal budget", "every variant sees at most as many positives as its anchor and has the same "
      "patience; speed is therefore told apart from quality"),
     ("unstable", "share of runs that stopped on a number that is not finite, or whose loss rose to "
-     "three times its first value"),
+     "three times its first value among as many negatives"),
 )  # fmt: skip
 
 
@@ -99,7 +99,10 @@ def commands(page: AblationPage) -> Safe:
     if not page.commands:
         return Safe()
     rows = [(tag("code", "", command), what) for command, what in page.commands]
-    note = "Every run keeps its checkpoints, so each state can be gone on from, or back to."
+    note = (
+        "Every run keeps its checkpoints, so each state can be gone on from, or back to. The "
+        "commands go on with copies: the runs judged here stay as they are."
+    )
     return section("Go on, or go back", note, table(("command", "what it does"), rows, "wrap"))
 
 

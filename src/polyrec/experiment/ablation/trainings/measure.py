@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from polyrec.experiment.stored import stored, values
 from polyrec.run import Run
 
 TRIPLED = 3.0  # a loss at that many times its first value
+COUNTED = "negatives/"  # what a line of the log calls their number, a task each
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,50 @@ def measured(path: Path) -> Measured:
     steps = max((line.get("step", 0) for line in moments), default=0)
     rate = _rate(moments)
     peak = run.read_json("run.json").get("peak_memory_mb", 0)
-    losses = [sum(line["loss"].values()) for line in lines if line["kind"] == "train"]
-    return Measured(seconds, cpu, steps, rate, float(peak), _tripled(losses))
+    trained = [line for line in lines if line["kind"] == "train"]
+    return Measured(seconds, cpu, steps, rate, float(peak), tripled(trained))
 
 
 def best_on_valid(path: Path, metric: str) -> float | None:
-    """The best evaluation of a run, by which its weights are kept; None = never evaluated."""
-    found = [line["metrics"].get(metric) for line in Run.open(path).lines("eval")]
+    """The best evaluation of a run, by which its weights are kept; None = never evaluated.
+
+    Of "-name" the smallest.
+    """
+    name = metric.removeprefix("-")
+    found = [line["metrics"].get(name) for line in Run.open(path).lines("eval")]
     known = [value for value in found if value is not None]
-    return max(known, default=None)
+    return max(known, key=lambda value: better(metric, value), default=None)
+
+
+def better(metric: str, value: float) -> float:
+    """The larger, the better.
+
+    >>> better("ndcg@10", 0.5), better("-logloss", 0.5)
+    (0.5, -0.5)
+    """
+    return -value if metric.startswith("-") else value
 
 
 def report(path: Path) -> Report:
     """The judged test part of a run."""
     return evaluate.load(values(stored(path).run, "test"))
+
+
+def tripled(lines: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the loss rose to three times its first value, among as many negatives as then.
+
+    A loss over more negatives is larger by nature, so where their number grows, only lines of the
+    same number are held against each other. What was not finite is left out.
+    """
+    first: dict[object, float] = {}
+    for line in lines:
+        parts = list(line["loss"].values())
+        if not parts or any(part is None for part in parts):
+            continue
+        loss, among = sum(parts), tuple((k, v) for k, v in line.items() if k.startswith(COUNTED))
+        if first.setdefault(among, loss) > 0 and loss > TRIPLED * first[among]:
+            return True
+    return False
 
 
 def average(numbers: Iterable[float]) -> float:
@@ -80,8 +111,3 @@ def _rate(lines: list[dict[str, Any]]) -> float:
         if b["kind"] == "train" and steps > 0 and seconds > 0:
             rates.append(steps / seconds)
     return sorted(rates)[len(rates) // 2] if rates else 0.0
-
-
-def _tripled(losses: list[float]) -> bool:
-    known = [loss for loss in losses if loss is not None]
-    return bool(known) and known[0] > 0 and max(known) > TRIPLED * known[0]
