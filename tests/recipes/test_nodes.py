@@ -109,7 +109,6 @@ def test_one_seed_has_no_interval() -> None:
     (("terms=4",), "only model=chebnet reads it"),
     (("walk=4",), "only learn=walks reads it"),
     (("heads=4",), "only an attention model reads it"),
-    (("model=majority", "lr=0.1"), "only another model reads it"),
     (("world=papers_tiny",), "only no data reads it"),
     (("hiden=4",), "did you mean 'hidden'"),
 ])  # fmt: skip
@@ -117,8 +116,6 @@ def test_settings_that_cannot_be_are_refused_in_one_line(
     flags: tuple[str, ...], said: str, stored: Path, tmp_path: Path
 ) -> None:
     told = say("run", "nodes", "--data", stored, "--out", tmp_path, "epochs=1", *flags)
-    if flags[0] == "model=majority":
-        told = say("run", "nodes", "--data", stored, "--out", tmp_path, *flags)
     assert told.code == 2
     assert said in told.err
     assert told.err.count("\n") == 1

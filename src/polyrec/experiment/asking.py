@@ -150,7 +150,8 @@ def _person(facts: Facts, key: str, path: Path) -> Tensor:
 
 
 def _asks(rec: object) -> tuple[str, ...]:
-    found: tuple[str, ...] = getattr(getattr(rec, "model", None), "asks", ())
+    held = getattr(rec, "model", getattr(rec, "scorer", None))
+    found: tuple[str, ...] = getattr(getattr(held, "of", held), "asks", ())
     return found
 
 

@@ -30,8 +30,8 @@ from polyrec.types import Recommender
 NOUNS = Nouns("classes", "labelled nodes to learn from", "nodes")
 __all__ = [
     "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "NOUNS", "RIVALS", "TRAINING", "VARIANTS", "Config",
-    "Library", "Made", "ceiling", "data", "idle", "library", "made", "model", "passed_over", "plan", "run",
-    "serve", "trained",
+    "Library", "Made", "ceiling", "data", "idle", "library", "made", "model", "passed_over", "plan",
+    "run", "serve", "trained",
 ]  # fmt: skip
 
 

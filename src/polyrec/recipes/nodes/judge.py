@@ -48,6 +48,7 @@ class Known:
 
     table: Tensor  # [n, C]
     vectors: Tensor | None = None  # [n, D]
+    asks: tuple[str, ...] = ("actor",)  # the node
 
     def prepare(self) -> Known:
         """Done."""

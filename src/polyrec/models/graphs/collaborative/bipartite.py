@@ -44,6 +44,7 @@ class Bipartite(nn.Module):
     """
 
     similarity: Similarity
+    asks = ("actor",)  # a person's own vector beside the history
     begin: Tensor
     ends: Tensor
 

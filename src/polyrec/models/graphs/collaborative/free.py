@@ -28,6 +28,7 @@ class Free(nn.Module):
     """
 
     similarity: Similarity
+    asks = ("actor",)
 
     def __init__(self, sizes: Sizes, dim: int, spread: float, similarity: nn.Module) -> None:
         super().__init__()
