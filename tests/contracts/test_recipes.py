@@ -26,7 +26,7 @@ OWN = {
     "gsasrec": ("count=100",),  # fewer than the tiny shop's items
     "rp3beta": ("neighbours=100",),
     "ials": ("sweeps=2",),
-    "item2vec_bars": ("split=leave-one-out", "fit=train"),  # the shop's log does not come split
+    "item2vec_bars": ("split=leave-one-out",),  # the shop's log does not come split
     "pinsage": ("negatives=50", "neighbours=10"),
     "majority": ("world=papers_tiny",),  # nothing is trained, so no length is read
     "codes": ("code_size=8",),
