@@ -10,14 +10,11 @@ import typer
 from polyrec.cli.say import Say
 
 FOUND = 3  # exit code where there is a fault
+RunFolder = Annotated[Path, typer.Argument(help="a run folder")]
+Json = Annotated[bool, typer.Option("--json", help="only one JSON object, at the end")]
 
 
-def audit(
-    run: Annotated[Path, typer.Argument(help="a run folder")],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="only one JSON object, at the end")
-    ] = False,
-) -> None:
+def audit(run: RunFolder, as_json: Json = False) -> None:
     """Does the graph that a run learns from hold the edges it is asked for? Exit code 3 if so."""
     from polyrec.experiment.graphs import checks
 
@@ -25,12 +22,7 @@ def audit(
     _told(checks.audit(run, say), say)
 
 
-def doctor(
-    run: Annotated[Path, typer.Argument(help="a run folder")],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="only one JSON object, at the end")
-    ] = False,
-) -> None:
+def doctor(run: RunFolder, as_json: Json = False) -> None:
     """Have a run's item vectors run together (over-smoothing, no contrast)? Exit code 3 if so."""
     from polyrec.experiment.graphs import checks
 
