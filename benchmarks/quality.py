@@ -98,19 +98,20 @@ SUITES = {
 }
 
 
-def run(suite: Suite, job: tuple[str, str, int], processor: str) -> None:
+def run(suite: Suite, job: tuple[str, str, int], machine: Mapping[str, str]) -> None:
     """One run by the command line; its figures are appended to the store."""
     log, variant, seed = job
     flags = suite.flags(log, variant)
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "polyrec", "run", suite.recipe, "--variant", variant]
         command += ["--data", str(DATA / LOGS[log]), "--out", out, "--json", f"seed={seed}", *flags]
+        command += ["--device", machine["device"]]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.stderr.write(f"{job}: {done.stderr}\n")
             return
         row = _row_of(suite, job, done.stdout)
-    row |= {"flags": flags, "processor": processor}
+    row |= {"flags": flags, **machine}
     with suite.store.open("a") as file:
         file.write(json.dumps(row, sort_keys=True) + "\n")
     shown = row["metrics"][suite.primary]
@@ -199,6 +200,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="runs at once, one thread each")
     parser.add_argument("--logs", default=",".join(LOGS))
     parser.add_argument("--variants", default="", help="these alone, comma-separated")
+    parser.add_argument("--device", default="cpu", help="as in `polyrec run`: cpu, cuda")
     given = parser.parse_args()
     suite = SUITES[given.suite]
     if given.table:
@@ -213,8 +215,9 @@ def main() -> None:
         if job not in held and job[0] in logs and (variants is None or job[1] in variants)
     ]
     print(f"{len(missing)} runs to do", flush=True)
+    machine = {"processor": _processor(), "device": given.device}
     with ThreadPoolExecutor(given.jobs) as pool:
-        list(pool.map(lambda job: run(suite, job, _processor()), missing))
+        list(pool.map(lambda job: run(suite, job, machine), missing))
 
 
 if __name__ == "__main__":
