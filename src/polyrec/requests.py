@@ -41,7 +41,7 @@ class Ragged:
     @property
     def row(self) -> Tensor:
         """[sum]: the row that each value belongs to."""
-        return torch.repeat_interleave(torch.arange(len(self)), self.lengths)
+        return torch.repeat_interleave(self.lengths)
 
     def padded(self, length: int, side: Side = "right") -> Tensor:
         """[R, length]: the last `length` values of each row, 0 elsewhere.
@@ -65,6 +65,10 @@ class Ragged:
         kept = self.lengths.clamp(max=count)
         return self._ranges(self.start[1:] - kept, kept)
 
+    def to(self, device: torch.device) -> Ragged:
+        """The same rows on a device."""
+        return Ragged(self.values.to(device), self.start.to(device))
+
     def select(self, rows: Tensor) -> Ragged:
         """[len(rows)]: the named rows, in that order."""
         return self._ranges(self.start[:-1][rows], self.lengths[rows])
@@ -72,7 +76,7 @@ class Ragged:
     def _ranges(self, first: Tensor, lengths: Tensor) -> Ragged:
         start = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
         shift = torch.repeat_interleave(first - start[:-1], lengths)
-        return Ragged(self.values[torch.arange(int(start[-1])) + shift], start)
+        return Ragged(self.values[torch.arange(len(shift), device=shift.device) + shift], start)
 
 
 @dataclass(frozen=True)

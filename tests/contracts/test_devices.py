@@ -10,7 +10,8 @@ import torch
 from tests.contracts.test_recipes import OWN, SMALL, variants
 from tests.experiment.orders import lines, read, say
 
-from polyrec.recipes import all_read, compose, recipe
+from polyrec.experiment.stored import made
+from polyrec.recipes import all_read, compose, processor_only, recipe
 
 CLOSE = 2e-3  # of a loss: sums in another order, products in another precision
 FOUND = torch.accelerator.current_accelerator(check_available=True)
@@ -32,6 +33,10 @@ def first_losses(name: str, variant: str, out: Path, device: str) -> tuple[dict,
     ]
 
 
+def movable() -> list[tuple[str, str]]:
+    return [one for one in variants() if not processor_only(recipe(one[0]))]
+
+
 def _if_read(name: str, variant: str, flags: tuple[str, ...], more: str) -> list[str]:
     of = recipe(name)
     config = compose(of.Config, of.VARIANTS, variant, None, (*flags, more)).config
@@ -43,7 +48,7 @@ def _if_read(name: str, variant: str, flags: tuple[str, ...], more: str) -> list
 
 
 @needed
-@pytest.mark.parametrize(("name", "variant"), variants() if FOUND else [("sequence", "default")])
+@pytest.mark.parametrize(("name", "variant"), movable() if FOUND else [("sequence", "default")])
 def test_the_first_loss_is_the_processors(name: str, variant: str, tmp_path: Path) -> None:
     here, _ = first_losses(name, variant, tmp_path / "here", "cpu")
     there, device = first_losses(name, variant, tmp_path / "there", str(FOUND))
@@ -51,6 +56,21 @@ def test_the_first_loss_is_the_processors(name: str, variant: str, tmp_path: Pat
     assert here.keys() == there.keys()
     for task, value in here.items():
         assert math.isclose(value, there[task], rel_tol=CLOSE), task
+
+
+@needed
+def test_a_recipe_of_the_processor_alone_refuses(tmp_path: Path) -> None:
+    order = ("--out", tmp_path, "--device", str(FOUND), *SMALL["nodes"])
+    said = say("run", "nodes", *order)
+    assert said.code == 2
+    assert "leave --device out" in said.err
+
+
+def test_no_model_is_built_for_a_device_that_its_recipe_has_no_use_for() -> None:
+    of = recipe("nodes")
+    config = compose(of.Config, of.VARIANTS, of.DEFAULT, None, ()).config
+    with pytest.raises(ValueError, match="leave --device out"):
+        made(of, config, of.data(config), torch.device("cuda"))
 
 
 def test_a_run_says_what_computed_it(tmp_path: Path) -> None:

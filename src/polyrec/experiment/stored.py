@@ -13,7 +13,7 @@ from torch import nn
 
 from polyrec.data import Facts, Split
 from polyrec.experiment.records import hashes
-from polyrec.recipes import Plan, Recipe, recipe, typed
+from polyrec.recipes import Plan, Recipe, processor_only, recipe, typed
 from polyrec.run import Run
 from polyrec.train import Stage, describe, load_weights, within
 from polyrec.train.stage import changes
@@ -109,7 +109,14 @@ def made(
 
     Weights are drawn on the processor, so they are the same on any device; what is solved without
     gradients stays there.
+
+    Raises:
+        ValueError: another device, and the recipe's graphs are read on the processor alone.
     """
+    if device is not None and device.type != "cpu" and processor_only(of):
+        raise ValueError(
+            f"--device {device}: this recipe reads its graph on the processor; leave --device out"
+        )
     model = fresh_model(of, config, split.facts)
     plan = of.plan(config, split, model)
     if device is None or not any(isinstance(stage, Stage) for stage in plan.stages):

@@ -19,7 +19,7 @@ from polyrec.types import Recommender
 __all__ = [
     "MULTIPLES", "RECIPES", "Anchor", "Change", "Curve", "Expected", "Factor", "Nouns", "Plan",
     "Recipe", "Sourced", "Study", "all_read", "changed", "chosen", "compose", "near", "note",
-    "nouns", "primary", "reasons", "recipe", "setting", "study", "typed",
+    "nouns", "primary", "processor_only", "reasons", "recipe", "setting", "study", "typed",
 ]  # fmt: skip
 
 RECIPES: Mapping[str, str] = {
@@ -56,6 +56,11 @@ def nouns(of: Recipe) -> Nouns:
     """What the recipe calls its parts, where it says so."""
     found: Nouns = getattr(of, "NOUNS", Nouns())
     return found
+
+
+def processor_only(of: Recipe) -> bool:
+    """Whether the recipe says that no accelerator can compute its models."""
+    return bool(getattr(of, "PROCESSOR_ONLY", False))
 
 
 def primary(config: Any) -> str:

@@ -154,12 +154,19 @@ class PinSAGERetriever(nn.Module):
 
     def vectors(self, ids: Tensor) -> Tensor:
         """[M] distinct -> [M, D]; reads what these items need and no more."""
+        ids = ids.to(self.start.device)
         blocks, nodes = around(self.adjacency, ids, len(self.layers))
-        x = self.table(nodes) if self.table is not None else cast(Tensor, self.features)[nodes]
+        x = self._first(nodes)
         for layer, block in zip(self.layers, blocks, strict=True):
             x = layer(block, x)
         found: Tensor = self.out(x)
         return found * (ids > 0)[:, None]
+
+    def _first(self, nodes: Tensor) -> Tensor:
+        if self.table is not None:
+            return cast(Tensor, self.table(nodes))
+        features = cast(Tensor, self.features)
+        return features[nodes.to(features.device)].to(nodes.device)
 
     def queries(self, requests: Requests) -> Tensor:
         """[R, 1, D]; zero for a history without a known item."""
@@ -211,11 +218,11 @@ def _needed(requests: Requests) -> tuple[Tensor, Tensor]:
 
 def asked(requests: Requests, vectors: Tensor, ask: Ask) -> Tensor:
     """[R, 1, D] from the vectors of all known items: the last one's, or their mean."""
-    start = known(requests).start
+    start = known(requests).start.to(vectors.device)
     some = (start.diff() > 0)[:, None]
     if ask == "mean":
         padded = vectors if len(vectors) else vectors.new_zeros(1, vectors.shape[1])
-        places = torch.arange(len(vectors))
+        places = torch.arange(len(vectors), device=vectors.device)
         return F.embedding_bag(places, padded, start[:-1], mode="mean")[:, None]
     last = (start[1:] - 1).clamp(min=0)
     held = vectors if len(vectors) else vectors.new_zeros(1, vectors.shape[1])
@@ -227,14 +234,14 @@ def around(adjacency: Adjacency, ids: Tensor, layers: int) -> tuple[list[Adjacen
 
     No draw: rows are short already. Nodes keep their number from their first appearance on.
     """
-    stamp = torch.full((adjacency.columns,), -1)
-    stamp[ids] = torch.arange(len(ids))
+    stamp = torch.full((adjacency.columns,), -1, device=ids.device)
+    stamp[ids] = torch.arange(len(ids), device=ids.device)
     nodes, blocks = ids, list[Adjacency]()
     for _ in range(layers):
         block = adjacency.rows_at(nodes)
         new = torch.unique(block.other)
         new = new[stamp[new] < 0].long()
-        stamp[new] = torch.arange(len(nodes), len(nodes) + len(new))
+        stamp[new] = torch.arange(len(nodes), len(nodes) + len(new), device=ids.device)
         nodes = torch.cat([nodes, new])
         other = stamp[block.other].to(torch.int32)
         blocks.append(Adjacency(block.start, other, block.weight, len(nodes)))

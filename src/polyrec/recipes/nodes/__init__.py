@@ -28,10 +28,11 @@ from polyrec.recommend import Score
 from polyrec.types import Recommender
 
 NOUNS = Nouns("classes", "labelled nodes to learn from", "nodes")
+PROCESSOR_ONLY = True  # the whole graph is read at every step, by kernels of the processor
 __all__ = [
-    "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "NOUNS", "RIVALS", "TRAINING", "VARIANTS", "Config",
-    "Library", "Made", "ceiling", "data", "idle", "library", "made", "model", "passed_over", "plan",
-    "run", "serve", "trained",
+    "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "NOUNS", "PROCESSOR_ONLY", "RIVALS", "TRAINING",
+    "VARIANTS", "Config", "Library", "Made", "ceiling", "data", "idle", "library", "made", "model",
+    "passed_over", "plan", "run", "serve", "trained",
 ]  # fmt: skip
 
 

@@ -52,7 +52,8 @@ class DegreeWeighted:
         (w1, w2), (w3, w4) = self.weights.pos, self.weights.neg
         pos = w1 + w2 * mine * thing[batch.positives]
         neg = w3 + w4 * mine[:, None] * _of_rows(negatives, thing)
-        value = weighted_bce(scores, pos, neg, self.weights.negatives)
+        here = scores.pos.device
+        value = weighted_bce(scores, pos.to(here), neg.to(here), self.weights.negatives)
         share = progress.ranks.share(batch.weight)
         extra = dict(encoded.extra)
         if self.weights.items:

@@ -109,8 +109,8 @@ class Bipartite(nn.Module):
         if requests.asked is not None:
             start = requests.history.start
             actor = actor[torch.searchsorted(start, requests.asked + 1, side="left") - 1]
-        return torch.where(actor <= self.sizes.people, actor, 0)
+        return torch.where(actor <= self.sizes.people, actor, 0).to(self.weight.device)
 
     def item_nodes(self, ids: Tensor) -> Tensor:
         """[*S]: the nodes of items."""
-        return ids + self.offset
+        return ids.to(self.weight.device) + self.offset

@@ -60,7 +60,7 @@ class SGL(LightGCN):
         assert int(self.begin[people]) == half
         for view in range(VIEWS):
             drawn = words(progress.seed_of(f"edges/{view}"), torch.arange(half).numpy())
-            kept = torch.from_numpy(drawn >> 11).double() * 2.0**-53 >= self.drop
+            kept = torch.from_numpy(drawn >> 11).to(order.device) * 2.0**-53 >= self.drop
             both = torch.cat([kept, kept[order]])
             self.seen[view].zero_()[:count] = torch.where(both, self.ends[:count], 0)
         return {"kept": float(kept.double().mean())}

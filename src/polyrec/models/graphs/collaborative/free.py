@@ -56,7 +56,7 @@ class Free(nn.Module):
 
     def queries(self, requests: Requests) -> Tensor:
         """[R, 1, D]; zero without a history."""
-        history = distinct(known(requests), self.sizes.items)
+        history = distinct(known(requests), self.sizes.items).to(self.table.weight.device)
         found = self.asked(self.people_nodes(requests), history)
         return found.masked_fill((history.lengths == 0)[:, None], 0)[:, None]
 
@@ -73,7 +73,7 @@ class Free(nn.Module):
 
     def item_nodes(self, ids: Tensor) -> Tensor:
         """[*S]: the nodes of items."""
-        return ids + self.sizes.people + 1
+        return ids.to(self.table.weight.device) + self.sizes.people + 1
 
     def people_nodes(self, requests: Requests) -> Tensor:
         """[R]: the node of who asks, 0 = unknown to this model."""
@@ -81,7 +81,7 @@ class Free(nn.Module):
         if requests.asked is not None:
             start = requests.history.start
             actor = actor[torch.searchsorted(start, requests.asked + 1, side="left") - 1]
-        return torch.where(actor <= self.sizes.people, actor, 0)
+        return torch.where(actor <= self.sizes.people, actor, 0).to(self.table.weight.device)
 
     def _mean(self, history: Ragged) -> Tensor:
         """[R, D]: the mean of each row's items."""

@@ -97,7 +97,7 @@ class Smoothed:
 
     def queries(self, requests: Requests) -> Tensor:
         """[R, 1, D]: from the history as it is now; zero where there is none."""
-        history = distinct(known(requests), self.of.sizes.items)
+        history = distinct(known(requests), self.of.sizes.items).to(self.below.device)
         nodes = self.of.item_nodes(history.values)
         said = heard(self.below, self.edges, nodes, history.start)
         found = self._mean(self.of.people_nodes(requests), said)
@@ -144,6 +144,6 @@ def both_sides(view: View, of: Bipartite, requests: Requests, ids: Tensor) -> En
 def heard(below: Tensor, edges: Edges, nodes: Tensor, start: Tensor) -> Tensor:
     """[R, D]: what rows with these neighbours [sum] hear: each weighs 1/sqrt(own d x its d)."""
     told = below[nodes] * edges.out_of[nodes].to(below.dtype)[:, None]
-    owner = torch.repeat_interleave(torch.arange(len(start) - 1), start.diff())
+    owner = torch.repeat_interleave(start.diff())
     summed = below.new_zeros(len(start) - 1, below.shape[1]).index_add(0, owner, told)
     return summed * inverse_power(start.diff()).to(below.dtype)[:, None]
