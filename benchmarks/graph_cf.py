@@ -29,7 +29,7 @@ from torch import Tensor
 from polyrec.evaluate import Setting, ranking
 from polyrec.experiment.stored import fresh_model
 from polyrec.nn import propagate as rooms
-from polyrec.nn.propagate import Edges, propagate
+from polyrec.nn.propagate import Edges, propagate, smoothed
 from polyrec.recipes import compose, recipe
 from polyrec.train import fit
 from polyrec.types import Progress
@@ -59,7 +59,8 @@ def gate(data: str, variant: str, flags: list[str]) -> dict[str, Any]:
         for name, a, b in zip(("load", "learn", "judge"), clocks, clocks[1:], strict=False)
     }
     values = {name: value.value for name, value in report.values.items()}
-    found = {"gate": variant, "flags": flags, "fit": config.fit, "values": values}
+    sure = {name: (value.low, value.high) for name, value in report.values.items()}
+    found = {"gate": variant, "flags": flags, "fit": config.fit, "values": values, "sure": sure}
     return found | {"seconds": parts, "total_cpu": clocks[-1][1] - clocks[0][1]}
 
 
@@ -117,6 +118,8 @@ def spmm(data: str) -> dict[str, Any]:
     row = torch.repeat_interleave(torch.arange(model.nodes), edges.start.diff())
     forward = {
         "ours": lambda: edges.times(plain),
+        "ours_plus_x": lambda: plain + edges.times(plain),
+        "ours_plus_x_compiled": lambda: smoothed(plain, edges, 1),
         "torch_csr": lambda: csr @ plain,
         "torch_coo": lambda: torch.sparse.mm(coo, plain),
         "scipy": lambda: held @ plain.numpy(),
@@ -134,6 +137,8 @@ def spmm(data: str) -> dict[str, Any]:
 
     whole = {
         "ours": both(lambda: propagate(x, edges)),
+        "ours_plus_x": both(lambda: x + propagate(x, edges)),
+        "ours_plus_x_compiled": both(lambda: smoothed(x, edges, 1)),
         "torch_csr": both(lambda: csr @ x),
         "torch_coo": both(lambda: torch.sparse.mm(coo, x)),
     }
@@ -175,12 +180,18 @@ def step(data: str) -> dict[str, Any]:
         def product(x: Tensor, edges: Edges, reverse: object = None, matrix: Any = matrix) -> Any:
             return matrix @ x if matrix.layout == torch.sparse_csr else torch.sparse.mm(matrix, x)
 
-        def rows(x: Tensor, edges: Edges, rows: Tensor, matrix: Any = matrix) -> Any:
-            return product(x, edges, None, matrix)[rows]
+        def layers(x: Tensor, edges: Edges, count: int, product: Any = product) -> Any:
+            y = x
+            for _ in range(count):
+                y = x + product(y, edges)
+            return y
+
+        def rows(x: Tensor, edges: Edges, rows: Tensor, product: Any = product) -> Any:
+            return product(x, edges)[rows]
 
         where = "polyrec.models.graphs.collaborative.lightgcn"
         with (
-            mock.patch(f"{where}.propagate", product),
+            mock.patch(f"{where}.smoothed", layers),
             mock.patch(f"{where}.propagate_rows", rows),
         ):
             found[f"torch_{form}"] = milliseconds(once)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyrec.kernels.graphs.rows import pull, push
-from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows
+from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows, smoothed
 
 
 def symmetric(seed, nodes, share=0.3):
@@ -65,3 +65,22 @@ def test_a_rows_bytes_are_the_same_whatever_else_is_asked():
     alone = propagate_rows(x, edges, torch.tensor([7]))
     among = propagate_rows(x, edges, torch.arange(20))
     assert torch.equal(alone[0], among[7])
+
+
+@given(st.integers(0, 10_000), st.integers(2, 30), st.integers(0, 4))
+def test_the_sum_of_layers_is_the_dense_polynomial_and_so_is_its_gradient(seed, nodes, layers):
+    dense = symmetric(seed, nodes)
+    x = torch.randn(nodes, 3, generator=torch.Generator().manual_seed(seed)).requires_grad_()
+    whole = sum(np.linalg.matrix_power(product(dense), k) for k in range(layers + 1))
+    found = smoothed(x, edges_of(dense), layers)
+    assert np.abs(found.detach().numpy() - whole @ x.detach().numpy()).max() < 1e-4
+    out = torch.randn(nodes, 3, generator=torch.Generator().manual_seed(seed + 1))
+    found.backward(out)
+    assert np.abs(x.grad.numpy() - whole.T @ out.numpy()).max() < 1e-4
+
+
+def test_no_layer_is_a_copy():
+    x = torch.ones(4, 2)
+    found = smoothed(x, edges_of(symmetric(5, 4)), 0)
+    assert torch.equal(found, x)
+    assert found.data_ptr() != x.data_ptr()

@@ -15,7 +15,7 @@ from torch import Tensor
 from polyrec.models.closed_form.parts import distinct
 from polyrec.models.graphs.collaborative.bipartite import Bipartite, Sizes, Start
 from polyrec.nn import known
-from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows
+from polyrec.nn.propagate import Edges, inverse_power, propagate_rows, smoothed
 from polyrec.types import Encoded, Requests, Retriever, Similarity
 
 Zeroth = Literal["kept", "skipped"]
@@ -60,10 +60,7 @@ class LightGCN(Bipartite):
 
     def smoothed(self, edges: Edges) -> Smoothed:
         """The sum of layers 0..L - 1 over these edges."""
-        y: Tensor = self.weight
-        for _ in range(self.layers - 1):
-            y = self.weight + propagate(y, edges)
-        return Smoothed(self, edges, y)
+        return Smoothed(self, edges, smoothed(self.weight, edges, self.layers - 1))
 
     def queries(self, requests: Requests) -> Tensor:
         """[R, 1, D]."""
