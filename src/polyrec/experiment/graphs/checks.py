@@ -33,6 +33,14 @@ def doctor(path: Path, watch: Watch = Quiet()) -> dict[str, Any]:
     return _said("doctor", diagnosed(stored(path).run), NO_PROBE, watch)
 
 
+def findings(of: Recipe, config: Any, split: Split, run: Run) -> tuple[Finding, ...] | None:
+    """What audit and doctor say of a finished run; None where neither has anything to read."""
+    graph, ailing = graph_of(of, config, split), diagnosed(run)
+    if graph is None and ailing is None:
+        return None
+    return (*(() if graph is None else graph_leaks(graph, split)), *(ailing or ()))
+
+
 def leaks(of: Recipe, config: Any, split: Split) -> tuple[Finding, ...]:
     """Findings on the graph that the recipe learns from, if it does."""
     graph = graph_of(of, config, split)
