@@ -106,11 +106,28 @@ def test_bad_input_is_refused_in_one_line(edges: Path, log: Path, tmp_path: Path
     refused(say("graph", edges, "--seeds", "0"), "seeds=0")
     refused(say("graph", edges, "--until", "2020-01-01"), "--until", "no times")
     refused(say("graph", log, "--labels", labels), "--labels", "read as a log")
-    refused(say("graph", edges, "--labels", tmp_path / "none"), "none")
-    refused(say("graph", edges, "--picture", tmp_path / "p.gif"), ".gif", ".png or .svg")
+    refused(say("graph", edges, "--seed", "-1"), "seed=-1")
+    refused(say("graph", edges, "--labels", tmp_path / "lables.txt"), "no such file", "labels.txt")
+    refused(say("graph", edges, "--labels", tmp_path), "is a folder", "one file")
+    refused(say("graph", tmp_path / "none", "--format", "edges"), "no such file")
+    refused(say("graph", tmp_path / "none.npz"), "no such file")
+    wrong = say("graph", edges, "--picture", tmp_path / "p.gif")
+    refused(wrong, ".gif", ".png or .svg")
+    assert wrong.out == ""  # said before anything is computed
     assert not list(tmp_path.glob("p.*"))
     edges.write_text("1 2\n3\n")
     refused(say("graph", edges, "--format", "edges"), "graph.txt:2", "1 words")
     edges.write_text("1 2 3\n2 1 -1\n")
     refused(say("graph", edges), "graph.txt:2:3", "-1", "0 or more")
     refused(say("graph", edges, "--format", "planetoid"), "graph.txt", "npz")
+
+
+def test_a_graph_that_answers_nothing_says_so_in_words(tmp_path: Path) -> None:
+    loops, labels = tmp_path / "loops.txt", tmp_path / "labels.txt"
+    loops.write_text("1 1\n2 2\n")
+    labels.write_text("1 a\n2 b\n")
+    said = say("graph", loops, "--labels", labels)
+    assert said.code == 0, said
+    assert "homophily: none, no edge joins two nodes with a label" in said.out
+    assert "receptive field: none" in said.out
+    assert "nan" not in said.out

@@ -48,6 +48,10 @@ def test_seeds_are_runs_of_their_own(tmp_path: Path) -> None:
     runs = [Path(run) for run in said.json["runs"]]
     assert [read(run, "run.json")["seed"] for run in runs] == [1, 2]
     assert len(said.json["seeds"]) == 2
+    over = said.json["over_seeds"]  # a share stays one, however wide two seeds' interval is
+    shares = [over[name] for name in over if not name.startswith("novelty")]
+    assert all(0 <= each["low"] <= each["value"] <= each["high"] <= 1 for each in shares)
+    assert any(each["low"] == 0 for each in shares)
 
 
 def test_a_file_sets_what_flags_do_not(tmp_path: Path) -> None:

@@ -43,6 +43,12 @@ def test_show_expected_gives_sources_with_their_tables() -> None:
     assert all(row["source"] and row["dialect"] for row in rows)
 
 
+def test_show_expected_is_never_silent() -> None:
+    said = say("show", "nodes", "--expected")
+    assert said.code == 0
+    assert "kept back: nobody has read them in their source" in said.out
+
+
 @pytest.mark.skipif(importlib.util.find_spec("tensorboard") is not None, reason="it is there")
 def test_show_for_tensorboard_names_the_extra_where_it_is_missing(dr: Path, tmp_path: Path) -> None:
     said = say("show", dr, "--tensorboard", tmp_path)

@@ -103,7 +103,7 @@ def test_one_seed_has_no_interval() -> None:
     (("fanouts=5,x",), "need 2 numbers"),
     (("model=han", "fanouts=5,5"), "han reads whole graphs"),
     (("model=hgt", "features=ids"), "words as nodes"),
-    (("model=chebnet", "fanouts=5,5"), "whole neighbourhoods"),
+    (("model=chebnet", "fanouts=5,5"), "fanouts=5,5: chebnet reads whole neighbourhoods"),
     (("model=hgt", "learn=walks"), "not with model=hgt"),
     (("learn=walks", "fanouts=5,5"), "on whole graphs"),
     (("terms=4",), "only model=chebnet reads it"),

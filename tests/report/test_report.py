@@ -243,3 +243,24 @@ def test_one_vector_a_person_has_no_interests_to_show(folder: Path) -> None:
     assert page.interests is not None
     one = replace(page.interests, cosine=(), shares=(1.0,))
     assert "Interests" not in read(run_page(replace(page, interests=one))).words
+
+
+def test_what_was_found_in_a_run_stands_on_its_page(tmp_path: Path) -> None:
+    folder = made(tmp_path / "run")
+    about = json.loads((folder / "run.json").read_text())
+    assert "What was found in it" not in run_page(collect(folder))  # nothing was looked at
+    ill = {"rule": "F6", "kind": "fault", "evidence": "effective rank 1.8 of 128",
+           "meaning": "run together", "remedy": "more negatives"}  # fmt: skip
+    for found, words in (([], "No leak"), ([ill], "effective rank 1.8 of 128")):
+        (folder / "run.json").write_text(json.dumps(about | {"findings": found}))
+        page = run_page(collect(folder))
+        assert "What was found in it" in read(page).words
+        assert words in page
+
+
+def test_the_next_command_asks_as_the_recipe_is_asked(tmp_path: Path) -> None:
+    folder = made(tmp_path / "run")
+    about = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(about | {"ask": "--user NODE --k 3"}))
+    asked = [command for command, _ in collect(folder).next_commands if "recommend" in command]
+    assert asked == [f"polyrec recommend {folder} --user NODE --k 3"]

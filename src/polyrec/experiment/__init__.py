@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from polyrec.experiment.shelves import (
     to_tensorboard,
 )
 from polyrec.experiment.watching import Quiet, Watch
+from polyrec.metrics import RANKING, SYSTEM
 from polyrec.recipes import chosen
 
 __all__ = [
@@ -91,5 +93,17 @@ def _spreads(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     for name in outcomes[0].judged.test.values:
         each = [one.judged.test.values[name].value for one in outcomes]
         spread = Spread.of(each)
-        found[name] = {"value": spread.mean, "low": spread.low, "high": spread.high}
+        low, high = _limits(name)
+        found[name] = {
+            "value": spread.mean,
+            "low": max(spread.low, low),
+            "high": min(spread.high, high),
+        }
     return found
+
+
+def _limits(name: str) -> tuple[float, float]:
+    """What a metric can be: few seeds give intervals of t that reach below 0 or above 1."""
+    part = {**RANKING, **SYSTEM}.get(name.partition("@")[0])
+    free = getattr(part, "range", "") == "free" or not getattr(part, "unit_range", True)
+    return (-math.inf, math.inf) if part is None or free else (0.0, 1.0)

@@ -145,7 +145,10 @@ def _person(facts: Facts, key: str, path: Path) -> Tensor:
         return torch.zeros(1, dtype=torch.int64)
     found = torch.from_numpy(facts.vocabs["actor"].ids([key]).astype("int64"))
     if int(found[0]) == 0:
-        raise KeyError(f"--user {key}: {path} knows no such person; leave --user out")
+        raise KeyError(
+            f"--user {key}: {path} knows no such person or node; give an id as it stands in the "
+            "data, or leave --user out"
+        )
     return found
 
 

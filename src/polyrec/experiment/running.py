@@ -24,7 +24,17 @@ from polyrec.experiment.graphs import checks
 from polyrec.experiment.stored import Stored, has_effect, made, restore, stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.files import writing_folder
-from polyrec.recipes import Recipe, Sourced, all_read, changed, compose, note, primary, recipe
+from polyrec.recipes import (
+    Recipe,
+    Sourced,
+    all_read,
+    changed,
+    compose,
+    note,
+    nouns,
+    primary,
+    recipe,
+)
 from polyrec.run import Run
 from polyrec.train import Interrupted, NonFiniteError, Options, Stage, Tick, fit
 from polyrec.train.record import comes_again
@@ -177,6 +187,7 @@ def _begun(
         new.write_json("config.json", records.settings(sourced, of.VARIANTS[variant]))
         reference = figures.reference(of, variant, split)
         about |= {"reference": reference, "facts": records.hashes(beside / "facts")}
+        about |= {"ask": nouns(of).ask}
         new.write_json("run.json", about | records.of_run(split, model, plan))
     watch.line(f"{path}: {name} {variant}, seed {config.seed}")
     for line in figures.before(of, split, config):
@@ -228,10 +239,12 @@ def _judged(job: Job) -> Outcome:
     judged = figures.judge(job, progress)
     seconds = time.monotonic() - job.began
     peak = records.peak_memory_mb()
+    found = checks.findings(job.recipe, job.config, job.split, job.run)
+    said = None if found is None else [vars(finding) for finding in found]
     job.run.write_json(
         "run.json",
         job.run.read_json("run.json")
-        | {"seconds": round(seconds, 1), "peak_memory_mb": round(peak)},
+        | {"seconds": round(seconds, 1), "peak_memory_mb": round(peak), "findings": said},
     )
     metric = primary(job.config)
     job.watch.line(evaluate.table(judged.test))
@@ -240,8 +253,7 @@ def _judged(job: Job) -> Outcome:
         *figures.beside(judged, metric),
     ):
         job.watch.line(line)
-    leaks = checks.leaks(job.recipe, job.config, job.split)
-    for finding in (*leaks, *(checks.diagnosed(job.run) or ())):
+    for finding in found or ():
         job.watch.line(f"  {finding.line()}")
     job.watch.line(f"  page: {report.write(job.run.path)}")
     return Outcome(job.run.path, judged, seconds, peak)

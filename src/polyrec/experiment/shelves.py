@@ -22,6 +22,7 @@ from polyrec.nn.similarity import SIMILARITIES
 from polyrec.recipes import RECIPES, chosen, reasons, recipe
 from polyrec.recommend import RECOMMENDERS
 from polyrec.train import OPTIMS, PICKS, SCHEDULES, TensorBoard
+from polyrec.trust.finding import Finding
 from polyrec.worlds import NETWORKS, WORLDS, Papers
 
 
@@ -74,11 +75,17 @@ def show_expected(name: str, watch: Watch) -> dict[str, Any]:
     of = recipe(name)
     rows = [entry for entry in of.EXPECTED if entry.checked]
     width = max((len(row.variant) for row in rows), default=0)
+    wide = max((len(row.data) for row in rows), default=0)
     for row in rows:
         watch.line(
-            f"{row.variant:<{width}} {row.data:<18} {row.metric:<12} {row.value:.4f} "
+            f"{row.variant:<{width}} {row.data:<{wide}} {row.metric:<12} {row.value:.4f} "
             f"± {row.tolerance:.4f}  {row.dialect}, {row.kind}: {row.source}"
         )
+    kept = len(of.EXPECTED) - len(rows)
+    if kept:
+        watch.line(f"{kept} more are kept back: nobody has read them in their source yet")
+    elif not rows:
+        watch.line(f"{name}: no source is known that says what it should reach")
     return {"recipe": name, "expected": [vars(row) for row in rows]}
 
 
@@ -104,6 +111,8 @@ def show_run(path: Path, origin: bool, watch: Watch) -> dict[str, Any]:
             low, high = value["low"], value["high"]
             span = "" if low is None else f" [{low:.4f}, {high:.4f}]"
             watch.line(f"  {name:<14} {value['value']:.4f}{span}")
+        for found in about.get("findings") or ():
+            watch.line(f"  {Finding(**found).line()}")
     else:
         watch.line(f"  not judged yet: `polyrec run --resume {path}` goes on")
     return {"run": about, "settings": settings, "metrics": values}

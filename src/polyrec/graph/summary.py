@@ -52,6 +52,8 @@ def summary(graph: Graph, labels: NodeLabels | None = None, look: Look = Look())
     """
     if look.seeds < 1:
         raise ValueError(f"seeds={look.seeds}; at least 1 node to look from; for example 500")
+    if look.seed < 0:
+        raise ValueError(f"seed={look.seed}; a whole number of at least 0; for example 0")
     whole = flat(graph)
     one = whole.relation
     parts = components(one)

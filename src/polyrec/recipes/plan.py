@@ -42,3 +42,4 @@ class Nouns:
     items: str = "items"
     events: str = "train events"
     requests: str = "requests"
+    ask: str = "--history ID,ID --k 10"  # how `polyrec recommend` is asked for a list

@@ -28,6 +28,7 @@ def run_page(page: RunPage) -> str:
     return document(
         page.title,
         sections.headline(page),
+        record.findings(page),
         sections.rivals(page),
         sections.metrics(page),
         sections.curves(page),

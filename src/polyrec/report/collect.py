@@ -12,6 +12,7 @@ from typing import Any
 
 from polyrec.report import logs
 from polyrec.report.page import (
+    Ailment,
     Figure,
     Filter,
     Interests,
@@ -58,6 +59,7 @@ def collect(run_folder: Path) -> RunPage:
         notes=tuple(text(note) for note in rows(data.get("notes"))),
         settings=settings,
         environment=tuple(_environment(run)),
+        findings=_findings(run.get("findings")),
         ending=logs.ending(lines),
         next_commands=tuple(_next(run, run_folder)),
         damaged=tuple(folder.damaged),
@@ -228,6 +230,14 @@ def _settings(config: dict[str, Any]) -> Iterator[Setting]:
         )
 
 
+def _findings(held: Any) -> tuple[Ailment, ...] | None:
+    """None where nothing was looked for."""
+    if not isinstance(held, list):
+        return None
+    keys = ("rule", "kind", "evidence", "meaning", "remedy")
+    return tuple(Ailment(*(text(plain(entry).get(key)) for key in keys)) for entry in held)
+
+
 def _environment(run: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from flat(inner(run, "environment"))
     for key in ("seconds", "peak_memory_mb", "commit"):
@@ -243,6 +253,7 @@ def _next(run: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
         return
     yield f"polyrec judge {folder} --k 20", "the same model, judged at another list length"
     yield f"polyrec compare {folder} OTHER_RUN", "a paired test against another run"
-    yield f"polyrec recommend {folder} --history ID,ID --k 10", "ask it for a list"
+    ask = text(run.get("ask")) or "--history ID,ID --k 10"
+    yield f"polyrec recommend {folder} {ask}", "ask it for a list"
     if run.get("recipe"):
         yield f"polyrec show {text(run['recipe'])}", "its variants and settings, with reasons"

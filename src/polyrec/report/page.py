@@ -88,6 +88,17 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Ailment:
+    """What an audit of the graph or a diagnosis of the vectors found."""
+
+    rule: str  # "F6"
+    kind: str  # fault, note
+    evidence: str
+    meaning: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class RunPage:
     """All that a run's report shows. What is empty was not recorded, and the page says so."""
 
@@ -107,6 +118,7 @@ class RunPage:
     notes: tuple[str, ...] = ()  # what was assumed of the data
     settings: tuple[Setting, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Ailment, ...] | None = None  # None = there was nothing to look at
     ending: tuple[str, ...] = ()  # how it stopped, what was resumed, how often test was read
     next_commands: tuple[tuple[str, str], ...] = ()  # (command, what it does)
     damaged: tuple[str, ...] = ()  # files that could not be read

@@ -76,6 +76,19 @@ def environment(page: RunPage) -> Safe:
     return section("Environment", "", body, more if len(page.environment) > 6 else Safe())
 
 
+def findings(page: RunPage) -> Safe:
+    """What its audit and its diagnosis found; nothing where there was nothing to look at."""
+    if page.findings is None:
+        return Safe()
+    name, note = "What was found in it", "`polyrec audit` and `polyrec doctor` say the same again."
+    if not page.findings:
+        return section(name, note, paragraph("No leak, and no vectors that have run together."))
+    head = ("rule", "evidence", "what it means", "what helps")
+    rows = [(tag("b", "", f"{f.rule} {f.kind}"), f.evidence, f.meaning, f.remedy)
+            for f in page.findings]  # fmt: skip
+    return section(name, note, table(head, rows, "wrap"))
+
+
 def next_commands(page: RunPage) -> Safe:
     """What to try now."""
     if not page.next_commands:

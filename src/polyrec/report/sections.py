@@ -128,7 +128,7 @@ def interests(page: RunPage) -> Safe:
     name = "Interests"
     held = page.interests
     if held is None:
-        return section(name, "", missing("a probe of the model (closed forms have none)"))
+        return section(name, "", missing("a probe of its vectors (only retrievers have one)"))
     if len(held.cosine) < 2 and len(held.shares) < 2:
         return Safe()
     parts: list[Safe] = []

@@ -28,6 +28,6 @@ def collapse(probe: Mapping[str, Any], width: int = 0) -> tuple[Finding, ...]:
             f"mean cosine of random item pairs {cosine:.3f} (at most {ALIKE}), effective rank "
             f"{rank:.1f} of {width} (at least {least:g})",
             "item vectors have run together and hardly tell items apart",
-            "fewer layers (over-smoothing), negatives, or a lower temperature",
+            "fewer layers (over-smoothing), negatives, a lower temperature, more walks",
         ),
     )

@@ -15,6 +15,7 @@ from polyrec.cli.say import Say
 if TYPE_CHECKING:
     from polyrec.data.readers.graphs import NodeLabels
     from polyrec.graph import BuildReport, Graph
+    from polyrec.graph.ops import Homophily
     from polyrec.graph.summary import Summary
 
 
@@ -45,6 +46,10 @@ def graph(
     from polyrec.graph.summary import Look, summary
 
     say = Say(as_json)
+    if picture is not None:
+        from polyrec.report.pictures.graph import draw_graph, drawable
+
+        drawable(picture)  # a wrong ending is said before anything is computed
     chosen = one_of("--format", form, ["auto", *FORMS])
     found = recognise_graph(Path(path)) if chosen == "auto" else chosen
     made, report, told, notes = _made(path, found, labels, moment("--until", until))
@@ -56,8 +61,6 @@ def graph(
     _say(result, say)
     drawn = None
     if picture is not None:
-        from polyrec.report.pictures.graph import draw_graph
-
         drawn = draw_graph(picture, made, told)
         say.line(f"drawn: {picture}: {drawn}")
     say.result(
@@ -131,17 +134,25 @@ def _say(found: Summary, say: Say) -> None:
         say.line(f"clustering: {found.clustering:.4f} (mean over nodes)")
     say.line(f"largest core: every node of it has {found.core:,} neighbours inside")
     if found.homophily is not None:
-        alike = found.homophily
-        chance = "" if alike.chance != alike.chance else f", chance {alike.chance:.4f}"
-        say.line(
-            f"homophily: {alike.edge:.4f} of the edges join nodes that share a label{chance}; "
-            f"mean over nodes {alike.node:.4f}; {alike.unlabelled:,} nodes without label"
-        )
+        say.line(f"homophily: {_alike(found.homophily)}")
+    if not found.field:
+        say.line("receptive field: none, no two nodes are joined")
     for hop in found.field[1:]:
         say.line(
             f"within {hop.hop} {'hop' if hop.hop == 1 else 'hops'}: {hop.mean:,.1f} nodes "
             f"(p99 {hop.p99:,.0f}), {hop.share:.1%} of the graph, {hop.bytes / 1024:,.1f} KB"
         )
+
+
+def _alike(found: Homophily) -> str:
+    bare = f"{found.unlabelled:,} nodes without label"
+    if not found.edges:
+        return f"none, no edge joins two nodes with a label; {bare}"
+    chance = "" if found.chance != found.chance else f", chance {found.chance:.4f}"
+    return (
+        f"{found.edge:.4f} of the edges join nodes that share a label{chance}; "
+        f"mean over nodes {found.node:.4f}; {bare}"
+    )
 
 
 def _spread(degree: Mapping[str, Any]) -> str:

@@ -53,6 +53,19 @@ def missing(path: Path) -> FileNotFoundError:
     )
 
 
+def need_file(path: Path) -> None:
+    """Refuses a path where no file is, before a reader of one file opens it.
+
+    Raises:
+        FileNotFoundError: nothing is there; the nearest names are given.
+        ValueError: it is a folder.
+    """
+    if not path.exists():
+        raise missing(path)
+    if path.is_dir():
+        raise fault(str(path), "is a folder", "one file", "name a file in it")
+
+
 def _folder(path: Path) -> str:
     files = [p.name for p in sorted(path.iterdir()) if p.is_file() and not p.name.startswith(".")]
     if any(re.search(r"\.inter(\.gz|\.zst|\.bz2)?$", name) for name in files):

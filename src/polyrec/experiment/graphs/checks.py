@@ -15,8 +15,8 @@ from polyrec.trust.audit import graph_leaks
 from polyrec.trust.doctor import collapse
 from polyrec.trust.finding import Finding
 
-NO_GRAPH = "not checked: this run learns from no graph"
-NO_PROBE = "not checked: needs probe.json, which only retrievers with weights write"
+NO_GRAPH = "this run learns from no graph whose edges it is asked for"
+NO_PROBE = "needs the item vectors' probe (probe.json), which only retrievers with weights write"
 
 
 def audit(path: Path, watch: Watch = Quiet()) -> dict[str, Any]:
@@ -31,6 +31,14 @@ def audit(path: Path, watch: Watch = Quiet()) -> dict[str, Any]:
 def doctor(path: Path, watch: Watch = Quiet()) -> dict[str, Any]:
     """Whether item vectors have run together (rule F6)."""
     return _said("doctor", diagnosed(stored(path).run), NO_PROBE, watch)
+
+
+def findings(of: Recipe, config: Any, split: Split, run: Run) -> tuple[Finding, ...] | None:
+    """What audit and doctor say of a finished run; None where neither has anything to read."""
+    graph, ailing = graph_of(of, config, split), diagnosed(run)
+    if graph is None and ailing is None:
+        return None
+    return (*(() if graph is None else graph_leaks(graph, split)), *(ailing or ()))
 
 
 def leaks(of: Recipe, config: Any, split: Split) -> tuple[Finding, ...]:
@@ -58,7 +66,7 @@ def _said(
     what: str, found: tuple[Finding, ...] | None, missing: str, watch: Watch
 ) -> dict[str, Any]:
     if found is None:
-        watch.line(f"{what}: {missing}")
+        watch.line(f"{what}: not checked: {missing}")
         return {what: "not checked", "why": missing, "findings": []}
     for finding in found:
         watch.line(finding.line())

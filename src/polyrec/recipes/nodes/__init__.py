@@ -27,7 +27,7 @@ from polyrec.recipes.plan import Nouns, Plan
 from polyrec.recommend import Score
 from polyrec.types import Recommender
 
-NOUNS = Nouns("classes", "labelled nodes to learn from", "nodes")
+NOUNS = Nouns("classes", "labelled nodes to learn from", "nodes", '--history "" --user NODE --k 3')
 PROCESSOR_ONLY = True  # the whole graph is read at every step, by kernels of the processor
 __all__ = [
     "CURVES", "DEFAULT", "EXPECTED", "LENGTH", "NOUNS", "PROCESSOR_ONLY", "RIVALS", "TRAINING",

@@ -95,6 +95,10 @@ def refuse(config: Config) -> None:
         raise ValueError(
             f"fanouts={config.fanouts}: {config.model} reads whole graphs; leave it out"
         )
+    if fanouts and config.model == "chebnet":
+        raise ValueError(
+            f"fanouts={config.fanouts}: chebnet reads whole neighbourhoods; leave it out"
+        )
     if config.learn == "walks" and (typed or config.model == "majority"):
         raise ValueError(f"learn=walks: not with model={config.model}; with sage_mean, gcn, gat")
     if config.learn == "walks" and fanouts:

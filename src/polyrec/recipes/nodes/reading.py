@@ -68,8 +68,6 @@ def planetoid(path: Path, features: Rows = "rows") -> Library:
         FileNotFoundError: no such file.
         ValueError: it is damaged, or names a node that is not there.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}: give the .npz of a graph with --data")
     held = read_planetoid(path)
     network = planetoid_network(held)
     relation = replace(network.graph.only, key=KEY, weight=None)

@@ -19,6 +19,16 @@ FORMS = (".png", ".svg")
 Axes = Any  # matplotlib is an extra, so its types are not at hand
 
 
+def drawable(path: Path) -> None:
+    """Refuses a picture's name before there is anything to draw.
+
+    Raises:
+        ValueError: its ending is neither .png nor .svg.
+    """
+    if path.suffix not in FORMS:
+        raise ValueError(f"picture {path}: got {path.suffix or 'no ending'!r}; use .png or .svg")
+
+
 def draw_graph(path: Path, graph: Graph, labels: NodeLabels | None = None) -> str:
     """Writes the picture; returns what is on it, in a line.
 
@@ -28,8 +38,7 @@ def draw_graph(path: Path, graph: Graph, labels: NodeLabels | None = None) -> st
     Raises:
         ValueError: the file's ending is neither .png nor .svg, or matplotlib is missing.
     """
-    if path.suffix not in FORMS:
-        raise ValueError(f"picture {path}: got {path.suffix or 'no ending'!r}; use .png or .svg")
+    drawable(path)
     matplotlib, figures = _matplotlib()
     whole = flat(graph)
     places = _layout(whole.relation)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from polyrec.data.readers.faults import fault
+from polyrec.data.readers.recognise import need_file
 from polyrec.data.readers.text.content import refuse_binary
 
 I64 = NDArray[np.int64]
@@ -102,11 +103,17 @@ def read_planetoid(path: Path) -> Planetoid:
 
 
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
+    need_file(path)
     with path.open("rb") as file:
         first = file.read(64)
     if not first.startswith(b"PK"):
         refuse_binary(path, first)
-        raise fault(path.name, "is no .npz archive", "a zip of numpy arrays", "name another file")
+        raise fault(
+            path.name,
+            "is no .npz archive",
+            f"a zip of the numpy arrays {', '.join(NAMES)}",
+            "name another file, or write yours with numpy.savez",
+        )
     try:
         with np.load(path, allow_pickle=False) as archive:
             missing = [name for name in NAMES if name not in archive.files]

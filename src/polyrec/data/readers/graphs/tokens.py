@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from polyrec.data.keys import binary, by_bytes
 from polyrec.data.readers.faults import fault, shown
 from polyrec.data.readers.options import ReadOptions, within
+from polyrec.data.readers.recognise import need_file
 from polyrec.data.readers.text.content import open_text
 from polyrec.data.vocab import Vocab
 from polyrec.kernels.keys import Packed, find, gather, nothing_seen, see, table_of
@@ -60,10 +61,11 @@ def tokens(path: Path, options: ReadOptions) -> Tokens:
     """All words of a text that are no comment.
 
     Raises:
-        ValueError: the file is empty, binary or no text.
-        FileNotFoundError: there is no such file.
+        ValueError: the file is empty, binary, no text or a folder.
+        FileNotFoundError: there is no such file; the nearest names are given.
         MemoryError: it would take more than the options allow.
     """
+    need_file(path)
     text = open_text(path, options)
     within(options, 12 * len(text.data), text.name)
     held = np.frombuffer(text.data, np.uint8)
