@@ -16,7 +16,7 @@ from polyrec.experiment.stored import stored
 from polyrec.experiment.watching import Quiet, Watch
 from polyrec.models.embedding import ItemVectors, Warm, cold_start, extended
 from polyrec.models.embedding.asking import LEARNT
-from polyrec.recipes import near
+from polyrec.recipes import chosen, near
 from polyrec.recipes import parts as retrieval
 from polyrec.types import Ragged
 
@@ -45,6 +45,8 @@ def similar(path: Path, ask: Near, watch: Watch = Quiet()) -> dict[str, Any]:
     Raises:
         ValueError: the item is unknown, or has no vector and no strategy is named.
     """
+    if ask.strategy:  # before anything is read
+        chosen(retrieval.STRATEGIES, ask.strategy, "cold-start strategy")
     told = stored(path)
     facts = told.facts()
     model = told.model(facts)
