@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from polyrec.data import Source
-from polyrec.evaluate.nodes import accuracy
+from polyrec.evaluate.nodes import accuracy, told_of
 from polyrec.models.graphs.batches import NodeTask
 from polyrec.models.graphs.walked import NodeVectors, WalkPairs, by_degree
 from polyrec.recipes.nodes import VARIANTS, Config, Library, library, made, trained
@@ -107,6 +107,17 @@ def test_the_same_seed_learns_the_same_vectors_and_another_others() -> None:
     )
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
+
+
+def test_a_class_that_training_never_met_is_told_last_at_a_finite_loss() -> None:
+    train = TASKS.parts["train"]
+    met = {**TASKS.parts, "train": train[TASKS.label[train] != 2]}
+    task = replace(TASKS, parts=met)
+    ready, _ = trained(walked(task, epochs=1), Library(task, Source()))
+    with torch.no_grad():
+        logits = ready.logits(torch.arange(240))
+    assert bool((logits.argmin(1) == 2).all())
+    assert np.isfinite(told_of(logits, task.label).values["loss"].value)
 
 
 def test_no_class_moves_a_vector() -> None:
