@@ -42,6 +42,14 @@ def test_sizes_that_do_not_meet_are_refused() -> None:
         Graph({"user": 3, "item": 5}, (BOUGHT,))
 
 
+def test_two_relations_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 relations are named 'r'"):
+        Graph({"a": 1, "b": 1}, tuple(
+            Relation(("a", "r", kind), np.zeros(2, np.int64), np.empty(0, np.int32), 1)
+            for kind in "ab"
+        ))  # fmt: skip
+
+
 def test_an_unknown_relation_names_the_nearest() -> None:
     graph = Graph({"user": 3, "item": 4}, (BOUGHT,)).with_reverses()
     assert [r.key[1] for r in graph.relations] == ["bought", "rev_bought"]

@@ -66,6 +66,9 @@ def test_loops_are_kept_when_asked_and_mean_nothing_between_two_types() -> None:
         ({"weight": np.array([1, 1, np.nan, 1, 1])}, "row 2: weight nan .*finite weights"),
         ({"weight": np.array([1, -2, 1, 1, 1])}, "row 1: weight -2"),
         ({"weight": np.array([1, np.inf, 1, 1, 1])}, "row 1: weight inf"),
+        ({"weight": np.array([1, 1, 1e39, 1, 1])}, r"row 2: weight 1e\+39 .*float32"),
+        ({"weight": np.full(5, 3e38)}, r"summed weight 6e\+38 .*float32"),
+        ({"kind": np.array([1, 1, 1, 70_000, 1])}, "row 3: kind 70000"),
         ({"weight": np.array([1, 1.0])}, "2 rows of weight, 5 of source"),
     ],
 )
@@ -78,6 +81,18 @@ def test_bad_edges_are_refused_with_the_first_row(change: dict[str, object], say
 def test_a_node_whose_edges_all_weigh_nothing_is_named_with_the_remedy() -> None:
     with pytest.raises(ValueError, match=r"node 2 weigh 0.*weight=None"):
         relation_of(KEY, edges([0, 1, 0, 1, 1]), (3, 3))
+
+
+def test_more_nodes_than_an_id_can_name_are_refused_before_anything_is_made() -> None:
+    one = Edges(np.array([0]), np.array([2**31 + 5]))
+    with pytest.raises(ValueError, match=r"at most 2,147,483,647 of a type"):
+        relation_of(CROSS, one, (1, 2**31 + 10))
+
+
+def test_ids_without_a_sign_are_ids() -> None:
+    one = Edges(SOURCE.astype(np.uint64), TARGET.astype(np.uint64))
+    signed = relation_of(KEY, Edges(SOURCE, TARGET), (3, 3))[0]
+    assert relation_of(KEY, one, (3, 3))[0].indices.tolist() == signed.indices.tolist()
 
 
 def test_no_edges_make_an_empty_relation() -> None:
@@ -98,6 +113,12 @@ def test_the_undirected_form_has_both_ways_with_the_heavier_weight() -> None:
     assert symmetric(made) is made
     with pytest.raises(ValueError, match="with_reverses"):
         symmetric(relation_of(CROSS, one, (3, 3))[0])
+
+
+def test_an_opposite_of_weight_zero_does_not_stop_the_undirected_form() -> None:
+    one = Edges(np.array([0, 1, 1, 2]), np.array([1, 0, 2, 1]), np.array([1.0, 0, 1, 1]))
+    made = symmetric(relation_of(KEY, one, (3, 3))[0])
+    assert (made.matrix().toarray() == [[0, 1, 0], [1, 0, 1], [0, 1, 0]]).all()
 
 
 def test_a_cut_leaves_only_edges_before_it() -> None:

@@ -207,6 +207,9 @@ def test_rewiring_keeps_both_degrees_of_directed_and_crossing_relations() -> Non
         assert other.indices.tolist() != relation.indices.tolist()
     graph = Graph({"user": 20, "item": 15}, (crossing,)).with_reverses().rewire(1)
     assert (graph["met"].matrix() != graph["rev_met"].reverse().matrix()).nnz == 0
+    turned = Graph(graph.sizes, (crossing.reverse(), crossing)).rewire(1)
+    assert [relation.key[1] for relation in turned.relations] == ["rev_met", "met"]
+    assert (turned["met"].matrix() != turned["rev_met"].reverse().matrix()).nnz == 0
 
 
 def test_a_complete_graph_has_no_other_form() -> None:

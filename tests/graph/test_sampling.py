@@ -219,6 +219,17 @@ def test_a_relation_may_have_its_own_fanouts() -> None:
     assert max(np.diff(sample.hops[1][1].start)) <= 1
 
 
+def test_a_lonely_seed_has_a_block_of_every_relation_in_every_hop() -> None:
+    bought = Relation(("user", "bought", "item"), np.zeros(3, np.int64), np.empty(0, np.int32), 4)
+    graph = Graph({"user": 2, "item": 4}, (bought,)).with_reverses()
+    sample = NeighbourSampler(graph, (3, 3)).sample(users(1), 0)
+    assert [[block.key[1] for block in hop] for hop in sample.hops] == [
+        ["bought", "rev_bought"]
+    ] * 2
+    assert [len(block.start) - 1 for block in sample.hops[1]] == [1, 0]
+    assert sample.edges == 0
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 30)), st.lists(st.integers(0, 30), unique=True))
 def test_both_ways_of_numbering_agree(found: list[int], known: list[int]) -> None:
@@ -235,6 +246,11 @@ def test_both_ways_of_numbering_agree(found: list[int], known: list[int]) -> Non
     (lambda g: NeighbourSampler(g, (3,)).sample(users(60), 0), r"in 0\.\.59"),
     (lambda g: NeighbourSampler(g, (3,)).sample(users(1, 1), 0), "distinct"),
     (lambda g: NeighbourSampler(g, (3,)).sample(Seeds("shop", np.array([0])), 0), "user, item"),
+    (lambda g: NeighbourSampler(g, (3,)).sample(Seeds("user", np.array([1.5])), 0), "float64"),
+    (lambda g: NeighbourSampler(g, (3,)).sample(Seeds("user", np.arange(2), np.arange(1)), 0),
+     "1 times for 2 seeds"),
+    (lambda g: NeighbourSampler(g, (3,)).sample(Seeds("user", np.arange(1), np.arange(3)), 0),
+     "3 times for 1 seeds"),
     (lambda g: NeighbourSampler(star([0.0, 0.0]), (1,), "weighted"), "node 0 are zero"),
     (lambda g: NeighbourSampler(star([float("nan")]), (1,)), "weight nan"),
     (lambda g: NeighbourSampler(star([1.0]), (1,), "latest"), "has none"),

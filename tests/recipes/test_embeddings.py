@@ -50,6 +50,31 @@ def test_items_are_the_last_nodes_of_a_graph_with_people() -> None:
         assert torch.equal(made.vectors[1:][warm], learner.vectors[split.facts.actors :][warm])
 
 
+def test_a_window_foretells_its_word_where_asked() -> None:
+    chosen = config("word2vec_cbow", "epochs=1")
+    split = RECIPE.data(chosen)
+    found = []
+    for settings in (chosen, config("word2vec", "epochs=1")):
+        made = RECIPE.model(settings, split.facts)
+        build.solve(settings, made, split.train, Progress(seed=1))
+        assert made.learner.how.architecture == settings.architecture
+        found.append(made.vectors)
+    assert bool(torch.isfinite(found[0]).all())
+    assert not torch.equal(*found)
+
+
+@pytest.mark.parametrize(
+    "variant", ["item2vec", "line2", "eges"], ids=["sets", "drawn edges", "side information"]
+)
+def test_a_window_is_refused_where_nothing_reads_one(variant: str, tmp_path: Path) -> None:
+    told = say(
+        "run", "embeddings", "--variant", variant, "--out", tmp_path, "world=retail_tiny",
+        "architecture=cbow_mean",
+    )  # fmt: skip
+    assert told.code == 2
+    assert "architecture=cbow_mean changes nothing here" in told.err
+
+
 def test_sets_hold_each_item_once_and_sentences_keep_order() -> None:
     train = RECIPE.data(config("item2vec")).train
     items = int(train.target.max())

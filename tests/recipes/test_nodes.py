@@ -12,6 +12,7 @@ import torch
 from tests.experiment.orders import lines, read, say
 
 from polyrec import experiment
+from polyrec.evaluate.links import OPERATORS
 from polyrec.evaluate.nodes import NodeReport, Trial, accuracy, macro_f1
 from polyrec.recipes.nodes import VARIANTS, Config, data, library, run, trained
 from polyrec.recipes.nodes.reading import planetoid
@@ -108,6 +109,7 @@ def test_one_seed_has_no_interval() -> None:
     (("learn=walks", "fanouts=5,5"), "on whole graphs"),
     (("terms=4",), "only model=chebnet reads it"),
     (("walk=4",), "only learn=walks reads it"),
+    (("learn=walks", "operators=l1"), "only learn=walks with hold reads it"),
     (("heads=4",), "only an attention model reads it"),
     (("world=papers_tiny",), "only no data reads it"),
     (("hiden=4",), "did you mean 'hidden'"),
@@ -244,9 +246,11 @@ def test_vectors_foretell_the_edges_that_were_kept_away(stored: Path, tmp_path: 
     assert said.code == 0, said.err
     told = read(next(tmp_path.iterdir()), "report.json")
     names = {"link_auc", "link_ap", "link_mrr", "link_hits@10"}
+    names |= {f"link_{what}_{by}" for what in ("auc", "ap") for by in OPERATORS}
     assert names < set(told["values"])
     assert not names & set(told["baselines"]["majority"])
     assert told["values"]["link_auc"]["low"] > 0.5
+    assert told["values"]["link_auc_hadamard"]["low"] > 0.5
 
 
 def test_kept_away_edges_are_in_no_batch(stored: Path) -> None:

@@ -3,7 +3,7 @@
 from polyrec.evaluate.cold import ColdItems, hidden_items, hide
 from polyrec.evaluate.judge import Wanted, judge, sampled
 from polyrec.evaluate.labels import LabelReport, LabelSetting, Threshold, labels, threshold_from
-from polyrec.evaluate.links import Links, foretold, hold_out
+from polyrec.evaluate.links import OPERATORS, Links, Operator, foretold, foretold_by, hold_out
 from polyrec.evaluate.logistic import Lines, one_vs_rest
 from polyrec.evaluate.ranking import Asked, Placing, Setting, ranking
 from polyrec.evaluate.report import (
@@ -21,6 +21,7 @@ from polyrec.evaluate.store import load, rejudge, save
 from polyrec.evaluate.vectors import NodeScore, Spread, classify
 
 __all__ = [
+    "OPERATORS",
     "Asked",
     "ColdItems",
     "Evidence",
@@ -30,6 +31,7 @@ __all__ = [
     "Links",
     "Lists",
     "NodeScore",
+    "Operator",
     "Placing",
     "Report",
     "Setting",
@@ -42,6 +44,7 @@ __all__ = [
     "Wanted",
     "classify",
     "foretold",
+    "foretold_by",
     "hidden_items",
     "hide",
     "hold_out",

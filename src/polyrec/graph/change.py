@@ -54,7 +54,8 @@ def symmetric(relation: Relation) -> Relation:
     )
     plain = Edges(both.source, both.target, both.weight).take(heavier)
     made, _ = relation_of((source, name, target), plain, (size, size), "last", "keep")
-    late, _ = relation_of((source, name, target), both, (size, size), "last", "keep")
+    bare = replace(both, weight=None)  # the later edge may be the one of weight 0
+    late, _ = relation_of((source, name, target), bare, (size, size), "last", "keep")
     return replace(made, time=late.time, kind=late.kind)
 
 

@@ -109,6 +109,12 @@ class Graph:
     relations: tuple[Relation, ...]
 
     def __post_init__(self) -> None:
+        names = [relation.key[1] for relation in self.relations]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(
+                f"{names.count(twice[0])} relations are named {twice[0]!r}: relations are asked "
+                "for by name, give each its own"
+            )
         for relation in self.relations:
             source, _, target = relation.key
             for kind, count in ((source, relation.sources), (target, relation.targets)):
@@ -156,13 +162,13 @@ class Graph:
         """A random graph of the same degrees, the control for "structure helps"."""
         from polyrec.graph.ops.rewire import rewire
 
-        have = {r.key[1]: r for r in self.relations}
-        made: dict[str, Relation] = {}
-        for name, relation in have.items():
-            forth = name.removeprefix(REVERSED)
-            again = name != forth and forth in made and relation.key == made[forth].reverse().key
-            made[name] = made[forth].reverse() if again else rewire(relation, seed)
-        return replace(self, relations=tuple(made.values()))
+        made: dict[Key, Relation] = {}
+        for relation in sorted(self.relations, key=lambda r: r.key[1].startswith(REVERSED)):
+            source, name, target = relation.key
+            forth = made.get((target, name.removeprefix(REVERSED), source))
+            again = forth is not None and forth.key != relation.key
+            made[relation.key] = forth.reverse() if forth and again else rewire(relation, seed)
+        return replace(self, relations=tuple(made[r.key] for r in self.relations))
 
     def __getitem__(self, name: str) -> Relation:
         """The relation of that name.

@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 from polyrec.graph.account import BuildReport, account
 from polyrec.graph.csr import I64, Key, Relation
 
+_FITTING = "finite weights of 0 or more that float32 holds"
 Duplicates = Literal["sum", "last"]
 Loops = Literal["drop", "keep"]
+HEAVIEST = float(np.finfo(np.float32).max)
+KINDS = np.iinfo(np.int16)
+MOST_NODES = 2**31 - 1  # ids are int32
 REBUILD = "rebuild with the builder from one set of vocabularies, or drop the row"
 
 
@@ -61,8 +65,9 @@ def relation_of(
             where both ends are of one type.
 
     Raises:
-        ValueError: an id out of range, a weight that is negative or not finite, a node whose
-            edges all weigh 0, columns of different lengths; the first row is named.
+        ValueError: an id out of range, a weight that is negative, not finite or beyond float32
+            (once merged, too), a kind beyond int16, a node whose edges all weigh 0, columns of
+            different lengths, more nodes than int32 can name; the first row is named.
     """
     _check(key, edges, sizes)
     own = edges.source == edges.target if key[0] == key[2] else np.zeros(len(edges), bool)
@@ -109,7 +114,7 @@ def refuse_weightless(relation: Relation) -> None:
 
 def _runs(edges: Edges, targets: int) -> tuple[I64, I64]:
     """[E] the order by (source, target, time), and [distinct] where each edge begins in it."""
-    code = edges.source.astype(np.int64) * max(targets, 1) + edges.target
+    code = edges.source.astype(np.int64) * max(targets, 1) + edges.target.astype(np.int64)
     if edges.time is None:
         order = np.argsort(code, kind="stable")
     else:
@@ -126,6 +131,7 @@ def _merged(
     weight = one.weight
     if edges.weight is not None and len(first) and duplicates == "sum":
         weight = np.add.reduceat(edges.weight.astype(np.float64), first)
+        _refuse(key, "summed weight", weight, weight > HEAVIEST, _FITTING)
     return from_sorted(key, Edges(one.source, one.target, weight, one.time, one.kind), sizes)
 
 
@@ -137,6 +143,11 @@ def _check(key: Key, edges: Edges, sizes: tuple[int, int]) -> None:
                 f"relation {key}: {len(column):,} rows of {name}, {len(edges):,} of source; "
                 "one of each for every edge"
             )
+    if max(sizes) > MOST_NODES:
+        raise ValueError(
+            f"relation {key}: types of {sizes[0]:,} and {sizes[1]:,} nodes; at most "
+            f"{MOST_NODES:,} of a type can be named; split the type, or drop nodes without edges"
+        )
     for name, ids, size in (
         ("source", edges.source, sizes[0]),
         ("target", edges.target, sizes[1]),
@@ -145,8 +156,11 @@ def _check(key: Key, edges: Edges, sizes: tuple[int, int]) -> None:
             raise ValueError(f"relation {key}: {name} ids are {ids.dtype}; integers are needed")
         _refuse(key, name, ids, (ids < 0) | (ids >= size), f"ids 0..{size - 1:,}")
     if edges.weight is not None:
-        bad = ~(np.isfinite(edges.weight) & (edges.weight >= 0))
-        _refuse(key, "weight", edges.weight, bad, "finite weights of 0 or more")
+        bad = ~((edges.weight >= 0) & (edges.weight <= HEAVIEST))  # NaN too
+        _refuse(key, "weight", edges.weight, bad, _FITTING)
+    if edges.kind is not None:
+        bad = (edges.kind < KINDS.min) | (edges.kind > KINDS.max)
+        _refuse(key, "kind", edges.kind, bad, "kinds of -32,768..32,767")
 
 
 def _refuse(

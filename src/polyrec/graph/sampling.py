@@ -118,8 +118,8 @@ class NeighbourSampler:
         """The graph around the seeds.
 
         Raises:
-            ValueError: seeds that repeat or lie outside their type, or times where a relation
-                has none.
+            ValueError: seeds that repeat or lie outside their type, ids or times that are no
+                integers, another number of times, or times where a relation has none.
         """
         self._check_seeds(seeds)
         state = _State.of(self.graph, seeds)
@@ -130,7 +130,7 @@ class NeighbourSampler:
             for relation, edges in zip(self.graph.relations, self._edges, strict=True):
                 fanout = self._fanout(relation.key[1], hop)
                 asked, root = rows[relation.key[0]]
-                if fanout and len(asked):
+                if fanout:  # a type that nobody met yet gives an empty block: layers read it too
                     key = derived_seed(seed, step, hop, *relation.key)
                     stream = Stream(np.uint64(key), purpose(PURPOSE), np.uint64(epoch))
                     seen = state.seen(relation, edges, asked, root)
@@ -152,6 +152,7 @@ class NeighbourSampler:
         if size is None:
             have = ", ".join(self.graph.sizes)
             raise ValueError(f"no node type {seeds.kind!r}; there are: {have}")
+        _check_columns(seeds)
         if len(seeds.ids) and not (seeds.ids.min() >= 0 and seeds.ids.max() < size):
             raise ValueError(
                 f"seeds lie in {seeds.ids.min()}..{seeds.ids.max()}, nodes of type "
@@ -164,6 +165,18 @@ class NeighbourSampler:
         untimed = [r.key[1] for r in self.graph.relations if r.time is None]
         if untimed:
             raise ValueError(f"seeds have times, relations {untimed} have none: leave them out")
+
+
+def _check_columns(seeds: Seeds) -> None:
+    for name, column in (("ids", seeds.ids), ("times", seeds.time)):
+        if column is None:
+            continue
+        if column.dtype.kind not in "iu":
+            raise ValueError(f"seeds: {name} are {column.dtype}; integers are needed")
+        if len(column) != len(seeds.ids):
+            raise ValueError(
+                f"{len(column):,} times for {len(seeds.ids):,} seeds: give each its own"
+            )
 
 
 @dataclass

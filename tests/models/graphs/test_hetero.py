@@ -106,6 +106,25 @@ def test_training_on_samples_of_a_typed_graph_learns() -> None:
     assert learnt(built, LIBRARY, SampledTyped(LIBRARY, (6, 6), 15), 25) > 0.55
 
 
+@pytest.mark.parametrize("name", ["rgcn", "hgt", "blind"])
+def test_a_lonely_node_asked_alone_is_answered_from_itself(name: str) -> None:
+    """Nobody wrote it and nobody cites it, so its sample holds no author at all."""
+    node = int(LIBRARY.parts["train"][0])
+    dense = {r.key: r.matrix().toarray() > 0 for r in LIBRARY.graph.relations[:2]}
+    for key, linked in dense.items():
+        linked[:, node] = False
+        if key[0] == "paper":
+            linked[node] = False
+    graph = Graph(LIBRARY.graph.sizes, tuple(_relation(*pair) for pair in dense.items()))
+    parts = {**LIBRARY.parts, "train": torch.tensor([node])}
+    task = replace(LIBRARY, graph=graph.with_reverses(), parts=parts)
+    built = made(name, task)
+    built.model.eval()
+    found = built.model.logits(SampledTyped(task, (5, 5), 1).batch(1, 0, 0)).logits[TASK]
+    whole = built.model.logits(Whole(task, built.given).asked(parts["train"])).logits[TASK]
+    assert torch.allclose(found, whole, atol=1e-5)
+
+
 def test_a_type_known_by_ids_makes_the_model_transductive() -> None:
     built = made("hgt", library(ids=True))
     assert built.model.inductive == "none"

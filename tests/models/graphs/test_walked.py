@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from polyrec.data import Source
+from polyrec.evaluate.nodes import accuracy, told_of
 from polyrec.models.graphs.batches import NodeTask
 from polyrec.models.graphs.walked import NodeVectors, WalkPairs, by_degree
-from polyrec.recipes.nodes import VARIANTS, Config, Library, made, trained
+from polyrec.recipes.nodes import VARIANTS, Config, Library, library, made, trained
 
 from .test_nodes import without
 from .toys import communities
@@ -82,6 +85,39 @@ def test_nodes_that_were_away_have_vectors_that_tell_their_class() -> None:
             found = next(iter(ready.model.logits(batch).logits.values())).argmax(1)
         share.append(float((found == task.label[late]).float().mean()))
     assert share[1] >= 0.9 * share[0] > 0.5
+
+
+def test_vectors_learnt_without_a_class_carry_classes_of_the_simulated_papers() -> None:
+    """Five classes, so guessing one of them is right for about a fifth."""
+    settings = {**VARIANTS["sage_walks"], "model": "sage_gcn", "epochs": 15}
+    config = Config(**settings, world="papers_even")
+    held = library(config)
+    ready, _ = trained(config, held)
+    test, label = held.task.parts["test"], held.task.label
+    with torch.no_grad():
+        reached = accuracy(ready.logits(test), label[test])
+    commonest = float(torch.bincount(label[test]).max()) / len(test)
+    assert reached > 2 * commonest
+
+
+def test_the_same_seed_learns_the_same_vectors_and_another_others() -> None:
+    config, held = walked(TASKS, epochs=2), Library(TASKS, Source())
+    one, again, other = (
+        trained(replace(config, seed=seed), held)[0].model.vectors.table() for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+def test_a_class_that_training_never_met_is_told_last_at_a_finite_loss() -> None:
+    train = TASKS.parts["train"]
+    met = {**TASKS.parts, "train": train[TASKS.label[train] != 2]}
+    task = replace(TASKS, parts=met)
+    ready, _ = trained(walked(task, epochs=1), Library(task, Source()))
+    with torch.no_grad():
+        logits = ready.logits(torch.arange(240))
+    assert bool((logits.argmin(1) == 2).all())
+    assert np.isfinite(told_of(logits, task.label).values["loss"].value)
 
 
 def test_no_class_moves_a_vector() -> None:

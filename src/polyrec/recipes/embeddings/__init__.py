@@ -50,6 +50,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     # The same log read in order: is it the set or the sequence that helps?
     "word2vec": ORDERED,
     "word2vec_sessions": {**ORDERED, "rows": "session"},
+    "word2vec_cbow": {**ORDERED, "architecture": "cbow_mean"},
     "deepwalk": {**DEEPWALK, "output": "tree"},  # as published
     "deepwalk_negatives": DEEPWALK,
     "deepwalk_bipartite": {**DEEPWALK, "graph": "bipartite", "walks": 10},

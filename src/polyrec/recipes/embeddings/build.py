@@ -149,6 +149,7 @@ def training(config: Config) -> Training:
     if config.model != "word2vec":
         reading = "pair" if config.model == "line2" else "shrinking"
     return Training(
+        architecture=config.architecture,
         output=config.output,
         reading=reading,
         window=config.window,

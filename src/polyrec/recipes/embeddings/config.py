@@ -7,7 +7,7 @@ from typing import Literal
 
 from polyrec.graph.walks import Weights
 from polyrec.models.embedding.eges import Fuse
-from polyrec.models.embedding.training import Output, Reading, Updates
+from polyrec.models.embedding.training import Architecture, Output, Reading, Updates
 from polyrec.models.embedding.vectors import Form
 from polyrec.recipes.config import setting
 
@@ -78,6 +78,9 @@ class Config:
     edge_samples: int = setting(100, "line2: drawn edges for each there is", least=1)
     # how it is learnt
     dim: int = setting(128, "DeepWalk's, node2vec's", least=1, below=65_536)
+    architecture: Architecture = setting(
+        "skipgram", "cbow_mean, cbow_sum: the whole window at once foretells the word between"
+    )
     output: Output = setting("negatives", "tree: a Huffman tree, DeepWalk's own")
     negatives: int = setting(5, "word2vec; 15 to 20 is often better for few items", least=1)
     exponent: float = setting(

@@ -63,6 +63,7 @@ def _learning(config: Config) -> Rules:
         "rows": (not words, "model=word2vec"),
         "reading": (not words, "model=word2vec"),
         "window": (windowless, "reading=shrinking or full, or a model of walks,"),
+        "architecture": (windowless or eges, "reading=shrinking or full, or walks without sides,"),
         "graph": (not graphs, "model=deepwalk, node2vec or line2"),
         "gap": (
             not sessions and not (words and config.rows == "session"),

@@ -69,8 +69,9 @@ def plan(config: Config, split: Split, model: nn.Module) -> Plan:
     ready = build.wired(config, held, model)
     chosen = "valid" if config.learn == "classes" and ready.stream is not None else ""
     judge = Judge(
-        split, held.task, config.seed, partial(build.wired, config, held), chosen, held.links
-    )
+        split, held.task, config.seed, partial(build.wired, config, held), chosen, held.links,
+        build.operators(config),
+    )  # fmt: skip
     return Plan(learn.stages(config, held, ready), judge.validate, judge.full)
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from polyrec.evaluate.links import OPERATORS, Operator
 from polyrec.models.graphs.batches import TASK, NodeTask, WholeGraph
 from polyrec.models.graphs.hetero import HETERO_MODELS, paths
 from polyrec.models.graphs.nodes import NODE_MODELS, Majority, NodeClassifier, Settings, Shape
@@ -81,6 +82,13 @@ def wired(config: Config, library: Library, model: nn.Module) -> Made:
 def made(config: Config, library: Library) -> Made:
     """An untrained classifier with its batches."""
     return wired(config, library, model(config, library))
+
+
+def operators(config: Config) -> tuple[Operator, ...]:
+    """Those that the setting names."""
+    if config.operators == "none":
+        return ()
+    return tuple(OPERATORS) if config.operators == "all" else (config.operators,)
 
 
 def refuse(config: Config) -> None:

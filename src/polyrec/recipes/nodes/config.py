@@ -55,6 +55,9 @@ class Config:
         least=0,
         below=0.9,
     )
+    operators: Literal["none", "all", "average", "hadamard", "l1", "l2"] = setting(
+        "none", "node2vec's: lines learnt on pairs of vectors foretell edges beside the dot product"
+    )
     select_by: Literal["accuracy,-loss", "accuracy", "-loss"] = setting(
         "accuracy,-loss", "on validation; of equal accuracies the lowest loss"
     )
@@ -79,7 +82,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     # Without classes: the published loss on pairs of walks, then a logistic regression.
     "sage_walks": {**WALKS},
     "gcn_walks": {**WALKS, "model": "gcn"},
-    "sage_links": {**WALKS, "hold": 0.15},
+    "sage_links": {**WALKS, "hold": 0.15, "operators": "all"},
     # Trained until nothing improves for 100 evaluations, as its authors do.
     "gat": {"model": "gat", **ATTENTION},
     "gatv2": {"model": "gatv2", **ATTENTION},

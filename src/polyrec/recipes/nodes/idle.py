@@ -23,6 +23,7 @@ def idle(config: Config) -> Mapping[str, str]:
         "walk": (not walks, "learn=walks"),
         "negatives": (not walks, "learn=walks"),
         "hold": (not walks, "learn=walks"),
+        "operators": (not walks or not config.hold, "learn=walks with hold"),
         "patience": (walks, "learn=classes"),
         "select_by": (walks, "learn=classes"),
         "depth": (config.model in ONE_LAYER, "a model of several layers"),

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from polyrec.data import Questions, Split
 from polyrec.evaluate import Report, Setting, Value, Valued, ranking
 from polyrec.evaluate.labels import LabelSetting
-from polyrec.evaluate.links import Links, foretold
+from polyrec.evaluate.links import Links, Operator, foretold, foretold_by
 from polyrec.evaluate.nodes import classes_told, told_of
 from polyrec.models.graphs.batches import NodeTask
 from polyrec.models.graphs.walked import Walked
@@ -75,6 +75,7 @@ class Judge:
     wired: Callable[[nn.Module], Made]
     selected_on: str = "valid"
     links: Links | None = None
+    operators: tuple[Operator, ...] = ()  # beside the inner product, where links are foretold
 
     def validate(self, model: nn.Module) -> Valued:
         """Accuracy and loss on validation."""
@@ -109,4 +110,5 @@ class Judge:
             return {}
         data = self.split.hash[:12]
         setting = LabelSetting(data=data, checkpoint=checkpoint, seeds=(self.seed,))
-        return foretold(held.vectors, self.links, part, setting)
+        learnt = foretold_by(self.operators, held.vectors, self.links, part, setting)
+        return {**foretold(held.vectors, self.links, part, setting), **learnt}

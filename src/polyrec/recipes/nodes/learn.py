@@ -23,6 +23,8 @@ from polyrec.recipes.nodes.reading import Library
 from polyrec.train import Adam, Answer, Epochs, Patience, Rank, Solve, Stage, Task, best, fit
 from polyrec.types import Progress, Stream
 
+CERTAIN = 100.0  # log odds; the loss of a class that training never met stays a number
+
 
 def stages(config: Config, library: Library, ready: Made) -> list[Stage | Solve]:
     """Classes by gradients, vectors by gradients and classes by a solve, or a solve alone."""
@@ -104,4 +106,5 @@ def _lines(ready: Made, task: NodeTask) -> None:
     truth = nn.functional.one_hot(task.label[at], task.classes).bool()
     found = one_vs_rest(vectors.cpu().numpy(), truth.numpy())
     model.weight.copy_(torch.from_numpy(found.weight))
-    model.bias.copy_(torch.from_numpy(found.bias))
+    bias = torch.from_numpy(found.bias)
+    model.bias.copy_(bias.clamp(-CERTAIN, CERTAIN))  # a class without a train node: -inf, else
