@@ -19,6 +19,7 @@ import typer
 from polyrec.cli import ablate, demo, judge, run, show
 from polyrec.cli import data as data_verbs
 from polyrec.cli.checks.verbs import audit, doctor
+from polyrec.cli.graphs.embed import embed
 from polyrec.cli.graphs.figures import graph
 from polyrec.cli.graphs.similar import similar
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.add_typer(data_verbs.app, name="data", help="Bring a log in, check it, split it, look at it.")
 app.command("graph")(graph)
+app.command("embed")(embed)
 app.command("list")(show.list_parts)
 app.command("show")(show.show)
 app.command("run")(run.run)
