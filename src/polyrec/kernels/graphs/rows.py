@@ -1,8 +1,8 @@
 """Products with a graph's matrix that read and write no more than they must.
 
-`powers` adds up the layers of a propagation, each in one pass. The last layer is read at the rows
-of a batch alone, so only their edges are walked: `pull` sums into those rows, `push` hands their
-gradient to the neighbours.
+`layer` is a layer of a propagation in one pass. The last one is read at the rows of a batch alone,
+so only their edges are walked: `pull` sums into those rows, `push` hands their gradient to the
+neighbours.
 
 Letters: n nodes, B rows, D width.
 """
@@ -19,23 +19,20 @@ Floats = NDArray[Any]
 Index = NDArray[Any]  # int32 or int64
 
 
-def powers(start: Index, target: Index, weight: Floats, x: Floats, layers: int) -> Floats:
-    """[n, D]: x + A x + ... + A^layers x; each edge counts the weights of both its ends.
+def layer(
+    edges: tuple[Index, Index, Floats], factor: Floats, near: Floats, x: Floats, out: Floats
+) -> None:
+    """out = factor * (x + A y), where near = weight * y: a layer that reads each edge's row alone.
 
-    Each row is summed by one thread, in the order of its edges. Two arrays are made, whatever the
-    number of layers.
+    With factor = weight, out is the `near` of the next layer: only the last one needs factor 1.
+    Each row is summed by one thread, in the order of its edges.
 
     Args:
-        start: [n + 1]; target: [E]; weight: [n].
-        x: [n, D].
+        edges: start [n + 1], target [E], weight [n] of a node at either end of an edge.
+        factor: [n].
+        near, x, out: [n, D]; rows that begin at a multiple of 64 bytes are read in fewer pieces.
     """
-    if layers == 0:
-        return x.copy()
-    last, spare = x, np.empty_like(x)
-    for layer in range(layers):  # x + A (x + A (x + ...))
-        _added(start, target, weight, last, x, spare)
-        last, spare = spare, np.empty_like(x) if layer == 0 else last
-    return last
+    _layer(edges, factor, near, x, out)
 
 
 def pull(start: Index, target: Index, weight: Floats, x: Floats, rows: Index) -> Floats:
@@ -48,7 +45,7 @@ def pull(start: Index, target: Index, weight: Floats, x: Floats, rows: Index) ->
         weight: [n], the factor of a node at either end.
         x: [n, D].
     """
-    out = np.empty((len(rows), x.shape[1]), x.dtype)
+    out = np.zeros((len(rows), x.shape[1]), x.dtype)
     _pull(start, target, weight, x, rows, out)
     return out
 
@@ -63,42 +60,37 @@ def push(start: Index, target: Index, weight: Floats, grad: Floats, rows: Index)
     return out
 
 
-@njit(cache=True, error_model="numpy")
-def _sum(target, weight, x, into):  # type: ignore[no-untyped-def]
-    """into [D]: the sum over these edges, in their order.
-
-    Four edges a round: into is read and written a quarter as often.
-    """
-    width, edges = len(into), len(target)
-    for d in range(width):
-        into[d] = 0
-    fours = edges // 4 * 4
-    for p in range(0, fours, 4):
-        i, j, k, m = target[p], target[p + 1], target[p + 2], target[p + 3]
-        f, g, h, e = weight[i], weight[j], weight[k], weight[m]
-        for d in range(width):
-            into[d] = (((into[d] + f * x[i, d]) + g * x[j, d]) + h * x[k, d]) + e * x[m, d]
-    for p in range(fours, edges):
-        i = target[p]
-        f = weight[i]
-        for d in range(width):
-            into[d] += f * x[i, d]
-
-
 @njit(cache=True, parallel=True, error_model="numpy")
-def _added(start, target, weight, x, to, out):  # type: ignore[no-untyped-def]
+def _layer(edges, factor, near, x, out):  # type: ignore[no-untyped-def]
+    start, target, weight = edges
+    width = near.shape[1]
     for row in prange(len(out)):
-        _sum(target[start[row] : start[row + 1]], weight, x, out[row])
-        for d in range(x.shape[1]):
-            out[row, d] = to[row, d] + weight[row] * out[row, d]
+        first, stop = start[row], start[row + 1]
+        fours = first + (stop - first) // 4 * 4
+        for d in range(width):
+            out[row, d] = 0
+        for p in range(first, fours, 4):  # four edges a round: out is touched a quarter as often
+            i, j, k, m = target[p], target[p + 1], target[p + 2], target[p + 3]
+            for d in range(width):
+                out[row, d] = (((out[row, d] + near[i, d]) + near[j, d]) + near[k, d]) + near[m, d]
+        for p in range(fours, stop):
+            for d in range(width):
+                out[row, d] += near[target[p], d]
+        for d in range(width):
+            out[row, d] = factor[row] * (x[row, d] + weight[row] * out[row, d])
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _pull(start, target, weight, x, rows, out):  # type: ignore[no-untyped-def]
+    width = x.shape[1]
     for b in prange(len(rows)):
         row = rows[b]
-        _sum(target[start[row] : start[row + 1]], weight, x, out[b])
-        for d in range(x.shape[1]):
+        for p in range(start[row], start[row + 1]):
+            node = target[p]
+            factor = weight[node]
+            for d in range(width):
+                out[b, d] += factor * x[node, d]
+        for d in range(width):
             out[b, d] *= weight[row]
 
 
