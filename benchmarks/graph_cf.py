@@ -2,12 +2,14 @@
 
     python benchmarks/graph_cf.py DATA/gowalla gate gf_cf
     python benchmarks/graph_cf.py DATA/gowalla gate lightgcn epochs=5
+    python benchmarks/graph_cf.py DATA/gowalla split
     python benchmarks/graph_cf.py DATA/gowalla spmm
     python benchmarks/graph_cf.py DATA/gowalla step
 
 `gate` learns a variant of the recipe from train and validation together, as published, and judges
-test once: recall@20 and ndcg@20. `spmm` times one product forward, and forward and backward, beside
-torch's sparse formats and scipy. `step` times a whole training step beside one that differs in the
+test once: recall@20 and ndcg@20. `split` counts which share of the edges of popular items is in
+test: a random draw has the same for all. `spmm` times one product forward, and forward and
+backward, beside torch's sparse formats and scipy. `step` times a whole training step beside one that differs in the
 product alone (torch.sparse CSR and COO). Seconds are of the processor where the machine is shared
 (`cpu_seconds`), and of the wall. Every entry of the results names commit, machine and load.
 """
@@ -37,6 +39,7 @@ from scale import append, machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "graph_cf.json"
 ROUNDS = 7
+BANDS = (0, 20, 100, 500, 2_000, 10_000, 20_000)  # of items, the most popular first
 
 
 def gate(data: str, variant: str, flags: list[str]) -> dict[str, Any]:
@@ -62,6 +65,24 @@ def gate(data: str, variant: str, flags: list[str]) -> dict[str, Any]:
     sure = {name: (value.low, value.high) for name, value in report.values.items()}
     found = {"gate": variant, "flags": flags, "fit": config.fit, "values": values, "sure": sure}
     return found | {"seconds": parts, "total_cpu": clocks[-1][1] - clocks[0][1]}
+
+
+def split(data: str) -> dict[str, Any]:
+    """The share of edges that stands in test, by the popularity of their item in all parts."""
+    of = recipe("graphs")
+    flags = [f"data={data}", "fit=all"]
+    parts = of.data(compose(of.Config, of.VARIANTS, "default", None, flags).config)
+    size = parts.facts.items + 1
+    test = torch.bincount(parts.test.truth.values, minlength=size).double()
+    whole = test + torch.bincount(torch.from_numpy(parts.train.target).long(), minlength=size)
+    order, overall = whole.argsort(descending=True), float(test.sum() / whole.sum())
+    bands = []
+    for low, high in zip(BANDS, (*BANDS[1:], size - 1), strict=True):
+        at = order[low:high]
+        edges = float(whole[at].sum())
+        half = 1.96 * (overall * (1 - overall) / edges) ** 0.5  # of a random draw
+        bands.append({"items": [low, high], "share": float(test[at].sum()) / edges, "chance": half})
+    return {"split": "share of edges in test", "overall": overall, "bands": bands}
 
 
 def clock() -> tuple[float, float]:
@@ -202,7 +223,7 @@ def main() -> None:
     """Runs one part and appends its entry to the results."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("data")
-    asked.add_argument("part", choices=("gate", "spmm", "step"))
+    asked.add_argument("part", choices=("gate", "split", "spmm", "step"))
     asked.add_argument("rest", nargs="*", help="gate: a variant, then key=value")
     asked.add_argument("--threads", type=int, default=1)
     asked.add_argument("--out", type=Path, default=RESULTS)
@@ -214,7 +235,7 @@ def main() -> None:
     if told.part == "gate":
         found = gate(told.data, told.rest[0], told.rest[1:])
     else:
-        found = (spmm if told.part == "spmm" else step)(told.data)
+        found = {"split": split, "spmm": spmm, "step": step}[told.part](told.data)
     append(told.out, {**found, "threads": told.threads, "machine": before})
     print({key: value for key, value in found.items() if key != "machine"})
 
