@@ -9,9 +9,10 @@
 `gate` learns a variant of the recipe from train and validation together, as published, and judges
 test once: recall@20 and ndcg@20. `split` counts which share of the edges of popular items is in
 test: a random draw has the same for all. `spmm` times one product forward, and forward and
-backward, beside torch's sparse formats and scipy. `step` times a whole training step beside one that differs in the
-product alone (torch.sparse CSR and COO). Seconds are of the processor where the machine is shared
-(`cpu_seconds`), and of the wall. Every entry of the results names commit, machine and load.
+backward, beside torch's sparse formats and scipy. `step` times a whole training step beside one
+that differs in the product alone (torch.sparse CSR and COO). Seconds are of the processor where the
+machine is shared (`cpu_seconds`), and of the wall. Every entry of the results names commit, machine
+and load.
 """
 
 from __future__ import annotations
