@@ -251,7 +251,10 @@ def test_what_was_found_in_a_run_stands_on_its_page(tmp_path: Path) -> None:
     assert "What was found in it" not in run_page(collect(folder))  # nothing was looked at
     ill = {"rule": "F6", "kind": "fault", "evidence": "effective rank 1.8 of 128",
            "meaning": "run together", "remedy": "more negatives"}  # fmt: skip
-    for found, words in (([], "No leak"), ([ill], "effective rank 1.8 of 128")):
+    for found, words in (
+        ([], "No fault in what could be checked"),
+        ([ill], "effective rank 1.8 of 128"),
+    ):
         (folder / "run.json").write_text(json.dumps(about | {"findings": found}))
         page = run_page(collect(folder))
         assert "What was found in it" in read(page).words

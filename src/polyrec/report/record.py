@@ -80,9 +80,16 @@ def findings(page: RunPage) -> Safe:
     """What its audit and its diagnosis found; nothing where there was nothing to look at."""
     if page.findings is None:
         return Safe()
-    name, note = "What was found in it", "`polyrec audit` and `polyrec doctor` say the same again."
+    name, note = (
+        "What was found in it",
+        "polyrec audit and polyrec doctor say the same again, and what they did not check.",
+    )
     if not page.findings:
-        return section(name, note, paragraph("No leak, and no vectors that have run together."))
+        return section(
+            name,
+            note,
+            paragraph("No fault in what could be checked."),
+        )
     head = ("rule", "evidence", "what it means", "what helps")
     rows = [(tag("b", "", f"{f.rule} {f.kind}"), f.evidence, f.meaning, f.remedy)
             for f in page.findings]  # fmt: skip
