@@ -31,6 +31,17 @@ def test_lines_are_those_of_scikit_learn(c: float) -> None:
         assert lines.bias[label] == pytest.approx(theirs.intercept_[0], abs=1e-4)
 
 
+@pytest.mark.parametrize("c", [0.1, 1.0])
+def test_a_pulled_intercept_is_liblinears(c: float) -> None:
+    x, truth = plane()
+    lines = one_vs_rest(x, truth, c, intercept="pulled")
+    for label in range(truth.shape[1]):
+        theirs = LogisticRegression(C=c, solver="liblinear", tol=1e-10, max_iter=10_000)
+        theirs.fit(x.astype(np.float64), truth[:, label])
+        assert lines.weight[:, label] == pytest.approx(theirs.coef_[0], abs=1e-4)
+        assert lines.bias[label] == pytest.approx(theirs.intercept_[0], abs=1e-4)
+
+
 def test_a_label_nobody_has_comes_last_and_one_all_have_first() -> None:
     x, truth = plane()
     truth[:, 0], truth[:, 1] = True, False

@@ -12,7 +12,7 @@ from polyrec.data import Facts
 from polyrec.data.splits.questions import Split
 from polyrec.experiment.stored import fresh_model
 from polyrec.recipes import compose, graphs, recipe
-from polyrec.train import Stage, fit
+from polyrec.train import Adam, Stage, fit
 from polyrec.types import Progress
 
 SMALL = ("world=retail_tiny", "dim=8", "batch=512", "epochs=1")
@@ -50,6 +50,14 @@ def test_fit_all_learns_validation_too_and_asks_the_same() -> None:
     assert every.test.hash == some.test.hash
     assert int(every.facts.counts.sum()) == len(every.train) > len(some.train)
     assert every.how["fit"] == "train and validation"
+
+
+def test_ultragcn_is_moved_as_its_authors_sum_over_a_batch_moves_it() -> None:
+    config = order("ultragcn", "batch=256", "decay=0.01")
+    split = graphs.data(config)
+    stage = graphs.plan(config, split, fresh_model(recipe("graphs"), config, split.facts)).stages[0]
+    assert isinstance(stage, Stage)
+    assert stage.optim == Adam(eps=1e-8 / 256, table_decay=0.01 / 256)
 
 
 def test_fit_all_trains_its_epochs_and_chooses_nothing() -> None:

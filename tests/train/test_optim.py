@@ -85,6 +85,14 @@ def test_tables_never_decay(make: type[LazyAdam | Adam | AdamW]) -> None:
     assert torch.equal(plain, decayed)
 
 
+def test_exact_adam_decays_whole_tables_as_dense_adam_does_where_it_is_asked_to() -> None:
+    ours, theirs = table(), table()
+    train(ours, Adam(table_decay=0.1).build([ours]), sparse=True, all_rows=False)
+    dense = torch.optim.Adam([theirs], lr=0.0, weight_decay=0.1)
+    train(theirs, dense, sparse=False, all_rows=False)
+    assert torch.allclose(ours, theirs, atol=1e-6)
+
+
 def test_clipping_shortens_the_whole_gradient_sparse_repeats_merged() -> None:
     sparse, dense = table(), table()
     other = nn.Parameter(torch.ones(3))

@@ -6,7 +6,7 @@ Letters: N rows, D width, C labels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from scipy.special import expit
 
 F64 = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Intercept = Literal["free", "pulled"]
 MOST = 1_000  # steps; about 30 are needed
 
 
@@ -30,8 +31,17 @@ class Lines:
         return np.asarray(x.astype(np.float64) @ self.weight + self.bias)
 
 
-def one_vs_rest(x: NDArray[Any], truth: Flags, c: float = 1.0, tolerance: float = 1e-4) -> Lines:
+def one_vs_rest(
+    x: NDArray[Any],
+    truth: Flags,
+    c: float = 1.0,
+    tolerance: float = 1e-4,
+    intercept: Intercept = "free",
+) -> Lines:
     """The lines that minimise w'w / 2 + c sum log(1 + exp(-y (x'w + b))), b free, y = +-1.
+
+    intercept="pulled" adds b'b / 2, as liblinear has it, which most published tables of node
+    vectors were made with: the odds of rare labels then lie nearer to even.
 
     The problems are solved together by L-BFGS, each in coordinates in which its curvature is
     nearly round: with a share p of positives about c p (1 - p) X'X + 1. A label that no row has,
@@ -57,15 +67,15 @@ def one_vs_rest(x: NDArray[Any], truth: Flags, c: float = 1.0, tolerance: float 
     lines = np.zeros((rows.shape[1], truth.shape[1]))
     lines[-1] = np.where(share > 0, np.inf, -np.inf)
     if len(some):
-        lines[:, some] = _solved(rows, truth[:, some], c, tolerance)
+        pull = np.ones((rows.shape[1], 1))
+        pull[-1] = intercept == "pulled"
+        lines[:, some] = _solved(rows, truth[:, some], pull, c, tolerance)
     return Lines(lines[:-1], lines[-1])
 
 
-def _solved(rows: F64, truth: Flags, c: float, tolerance: float) -> F64:
+def _solved(rows: F64, truth: Flags, pull: F64, c: float, tolerance: float) -> F64:
     """[D + 1, C], the intercepts last."""
-    turn = _rounding(rows, truth.mean(0), c)
-    pull = np.ones((rows.shape[1], 1))
-    pull[-1] = 0  # the intercept is free
+    turn = _rounding(rows, truth.mean(0), pull, c)
     sign = np.where(truth, 1.0, -1.0)
 
     def lines(flat: F64) -> F64:
@@ -83,9 +93,8 @@ def _solved(rows: F64, truth: Flags, c: float, tolerance: float) -> F64:
     return lines(minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x)
 
 
-def _rounding(rows: F64, share: F64, c: float) -> F64:
+def _rounding(rows: F64, share: F64, pull: F64, c: float) -> F64:
     """[C, D + 1, D + 1]: upper triangles U with U U' the inverse of the curvature, about."""
-    pull = np.ones(rows.shape[1])
-    pull[-1] = 1e-8
-    curved = (c * share * (1 - share))[:, None, None] * (rows.T @ rows) + np.diag(pull)
+    diagonal = np.diag(np.maximum(pull[:, 0], 1e-8))
+    curved = (c * share * (1 - share))[:, None, None] * (rows.T @ rows) + diagonal
     return np.asarray(np.linalg.inv(np.linalg.cholesky(curved)).transpose(0, 2, 1))

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from polyrec.losses.ranking import over_negatives, row_mean
+from polyrec.losses.ranking import number, over_negatives, row_mean
+from polyrec.losses.softplus import softplus_sum
 from polyrec.types import Scores
 
 
@@ -37,7 +38,7 @@ def weighted_bce(s: Scores, pos: Tensor, neg: Tensor, balance: float = 300.0) ->
 
     Source: UltraGCN (Mao et al. 2021), eq. 9, as its code balances the two parts.
     """
-    below = over_negatives(neg * F.softplus(s.neg), s)
+    below = softplus_sum(s.neg, s.valid, neg) / number(s)
     return row_mean(pos * F.softplus(-s.pos) + balance * below, s)
 
 
@@ -53,7 +54,7 @@ def linked(s: Scores, balance: float = 20.0) -> Tensor:
     """
     if not (math.isfinite(balance) and balance >= 0):
         raise ValueError(f"linked: balance={balance}, need >= 0; 20 is published")
-    below = over_negatives(F.softplus(s.neg), s)
+    below = softplus_sum(s.neg, s.valid) / number(s)
     return row_mean(F.softplus(-s.pos) + balance * below, s)
 
 

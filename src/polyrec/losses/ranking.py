@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from polyrec.losses.logsumexp import logsumexp, matched
+from polyrec.losses.softplus import softplus_sum
 from polyrec.types import RankingLoss, Scores
 
 
@@ -68,10 +69,9 @@ def interest_aware(s: Scores, beta: float = 1.0) -> Tensor:
     if not (math.isfinite(beta) and beta >= 0):
         raise ValueError(f"interest_aware: beta={beta}, need >= 0; 0 is plain sampled softmax")
     _need_log_q(s, "interest_aware")
-    number = s.valid.expand_as(s.neg).sum(1).clamp(min=1).to(s.neg.dtype)
     sharpened = logsumexp(s.neg, s.neg_log_q, s.valid, scale=1 + beta)
     flat = logsumexp(s.neg, s.neg.new_zeros(1, 1), s.valid, scale=beta)
-    hard = sharpened - flat + number.log()
+    hard = sharpened - flat + number(s).to(s.neg.dtype).log()
     return row_mean(F.softplus(hard - (s.pos - s.pos_log_q)), s)
 
 
@@ -98,7 +98,7 @@ def gbce(s: Scores, beta: float = 1.0) -> Tensor:
     """
     if not 0 < beta <= 1:
         raise ValueError(f"gbce: beta={beta}, need 0 < beta <= 1; see gbce_beta")
-    return row_mean(beta * F.softplus(-s.pos) + _masked(F.softplus(s.neg), s).sum(1), s)
+    return row_mean(beta * F.softplus(-s.pos) + softplus_sum(s.neg, s.valid), s)
 
 
 def gbce_beta(items: int, count: int, t: float = 0.75) -> float:
@@ -198,8 +198,12 @@ def _masked(entry_BN: Tensor, s: Scores) -> Tensor:
 
 def over_negatives(entry_BN: Tensor, s: Scores) -> Tensor:
     """[B]: mean over the row's valid negatives; 0 where there is none."""
-    number = s.valid.expand_as(entry_BN).sum(1).clamp(min=1)
-    return _masked(entry_BN, s).sum(1) / number
+    return _masked(entry_BN, s).sum(1) / number(s)
+
+
+def number(s: Scores) -> Tensor:
+    """[B]: valid negatives of each row, 1 where there is none."""
+    return s.valid.expand_as(s.neg).sum(1, dtype=torch.int32).clamp(min=1)
 
 
 def row_mean(row: Tensor, s: Scores) -> Tensor:

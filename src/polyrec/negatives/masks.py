@@ -89,6 +89,11 @@ def _places(ids: Tensor, row: Tensor, owner: Tensor, wanted: Tensor) -> tuple[Te
         stride = int(torch.maximum(ids.max(), wanted.max())) + 1
         ids = ids + torch.arange(sets)[:, None] * stride
         wanted = wanted + row[owner] * stride
+    else:  # most of what is wanted was not drawn: a table of the ids tells faster than a search
+        drawn = torch.zeros(int(torch.maximum(ids.max(), wanted.max())) + 1, dtype=torch.bool)
+        drawn[ids[0]] = True
+        here = drawn[wanted]
+        wanted, owner = wanted[here], owner[here]
     keys, order = ids.flatten().sort()
     first = torch.searchsorted(keys, wanted.contiguous())
     hit = (keys[first.clamp(max=keys.numel() - 1)] == wanted).nonzero().squeeze(1)

@@ -53,6 +53,7 @@ class Adam:
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0  # added to the gradient; never on tables with sparse gradients
+    table_decay: float = 0.0  # the same for those tables, all their rows
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """An optimiser for these parameters."""
@@ -150,7 +151,7 @@ class _RowAdam(torch.optim.Optimizer):
                 else:
                     self._move_rows(weight, grad, group["lr"])
             self._move(dense, group["lr"], self.how.weight_decay)
-            self._move(written, group["lr"], 0.0)
+            self._move(written, group["lr"], getattr(self.how, "table_decay", 0.0))
             for weight, full in written:
                 full.index_fill_(0, weight.grad._indices()[0], 0.0)  # type: ignore[union-attr]
 

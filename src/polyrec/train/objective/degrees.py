@@ -51,7 +51,7 @@ class DegreeWeighted:
         mine = person[batch.requests.actor]
         (w1, w2), (w3, w4) = self.weights.pos, self.weights.neg
         pos = w1 + w2 * mine * thing[batch.positives]
-        neg = w3 + w4 * mine[:, None] * _of_rows(negatives, thing)
+        neg = torch.addcmul(mine.new_tensor(w3), w4 * mine[:, None], _of_rows(negatives, thing))
         here = scores.pos.device
         value = weighted_bce(scores, pos.to(here), neg.to(here), self.weights.negatives)
         share = progress.ranks.share(batch.weight)
