@@ -254,6 +254,39 @@ def test_ultragcn_weighs_edges_by_the_degrees_of_their_ends():
     assert torch.allclose(losses.extra["items"], 0.5 * told, atol=1e-6)
 
 
+def two_camps():
+    """People and items in two halves that never meet; the last person and item have nothing."""
+    seen = np.zeros((PEOPLE, ITEMS), bool)
+    seen[:5, :7] = seen[5:-1, 7:-1] = True
+    seen[np.random.default_rng(1).random(seen.shape) < 0.3] = False
+    return seen
+
+
+def test_a_spectral_start_knows_who_is_near_whom_before_any_step():
+    seen = two_camps()
+    model = make(UltraGCN, seen, neighbours=4, start="spectral")
+    people, items = model.people.weight.detach(), model.table.weight.detach()
+    assert not people[0].any()
+    assert not items[0].any()
+    scores = people @ items.T
+    own = torch.zeros_like(scores, dtype=torch.bool)
+    own[1:6, 1:8] = own[6:PEOPLE, 8:ITEMS] = True
+    other = torch.zeros_like(own)
+    other[1:6, 8:ITEMS] = other[6:PEOPLE, 1:8] = True
+    assert scores[own].mean() > scores[other].mean() + 1
+    assert torch.allclose(scores[1:, -1], torch.tensor(-(2.2**2)))  # never met: low, not 0
+    assert torch.isfinite(scores).all()
+
+
+def test_a_spectral_start_is_the_same_each_time_and_fits_any_width():
+    seen = two_camps()
+    first, again = (make(UltraGCN, seen, neighbours=4, start="spectral") for _ in range(2))
+    assert torch.equal(first.table.weight, again.table.weight)
+    wide = UltraGCN(Sizes(PEOPLE, ITEMS, int(seen.sum())), 40, 4, "spectral")
+    wide.connect(relation(seen))
+    assert torch.isfinite(wide.people.weight).all()
+
+
 def test_simplex_trains_on_the_history_that_it_answers():
     model, asked = make(SimpleX, own=0.3), everybody().select(torch.arange(PEOPLE - 1))
     with torch.no_grad():

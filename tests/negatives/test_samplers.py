@@ -44,6 +44,17 @@ def scores(logits: Tensor, positives: Tensor, negatives: Negatives, weight: Tens
     )  # fmt: skip
 
 
+def test_parts_of_a_batch_each_have_a_set_of_their_own() -> None:
+    asked = batch(torch.tensor([1, 2, 3, 4, 5, 6, 7]))
+    (draw,) = Uniform(50, 6, parts=3).sample(asked, Progress(seed=1)).draws
+    assert draw.ids.shape == (3, 6)
+    assert draw.row.tolist() == [0, 0, 0, 1, 1, 2, 2]
+    expected = draw.ids[draw.row] != asked.positives[:, None]
+    assert torch.equal(draw.valid.expand(7, 6), expected)
+    with pytest.raises(ValueError, match="share=batch"):
+        Uniform(50, 6, share="row", parts=3)
+
+
 def test_log_uniform_ranks_the_items_itself() -> None:
     counts = torch.tensor([0, 1, 50, 7, 0])
     sampler = LogUniform(4, counts, 1, draws="replacement")

@@ -12,7 +12,7 @@ from polyrec.data import Facts
 from polyrec.data.splits.questions import Split
 from polyrec.experiment.stored import fresh_model
 from polyrec.recipes import compose, graphs, recipe
-from polyrec.train import Adam, Stage, fit
+from polyrec.train import Adam, Linear, Stage, fit
 from polyrec.types import Progress
 
 SMALL = ("world=retail_tiny", "dim=8", "batch=512", "epochs=1")
@@ -58,6 +58,17 @@ def test_ultragcn_is_moved_as_its_authors_sum_over_a_batch_moves_it() -> None:
     stage = graphs.plan(config, split, fresh_model(recipe("graphs"), config, split.facts)).stages[0]
     assert isinstance(stage, Stage)
     assert stage.optim == Adam(eps=1e-8 / 256, table_decay=0.01 / 256)
+
+
+def test_a_rate_that_falls_is_whole_at_first_and_its_share_at_last() -> None:
+    config = order("ultragcn", "lr=0.01", "lr_end=0.1", "epochs=3")
+    split = graphs.data(config)
+    stage = graphs.plan(config, split, fresh_model(recipe("graphs"), config, split.facts)).stages[0]
+    assert isinstance(stage, Stage)
+    assert isinstance(stage.lr, Linear)
+    last = 3 * -(-len(split.train) // 512) - 1
+    assert stage.lr(Progress(step=0)) == pytest.approx(0.01)
+    assert stage.lr(Progress(step=last)) == pytest.approx(0.001)
 
 
 def test_fit_all_trains_its_epochs_and_chooses_nothing() -> None:

@@ -112,8 +112,14 @@ def test_each_distinct_id_is_asked_once() -> None:
 
 @pytest.mark.parametrize(
     "row",
-    [[0, 1, 2, 3, 4, 5, 6, 7], [0, 0, 0, 1, 1, 1, 2, 2], [2, 0, 1, 2, 2, 0, 1, 2], [1] * 8],
-    ids=["a row", "a sequence", "any order", "one set of several"],
+    [
+        [0, 1, 2, 3, 4, 5, 6, 7],
+        [0, 0, 0, 1, 1, 1, 2, 2],
+        [0, 0, 1, 1, 2, 2, 3, 3],
+        [2, 0, 1, 2, 2, 0, 1, 2],
+        [1] * 8,
+    ],
+    ids=["a row", "a sequence", "parts of one size", "any order", "one set of several"],
 )
 def test_every_row_meets_its_own_set(row: list[int]) -> None:
     model, pairs, seen, rows = Model().eval(), batch(), Seen(), torch.tensor(row)

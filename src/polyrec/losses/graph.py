@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from polyrec.losses.ranking import number, over_negatives, row_mean
-from polyrec.losses.softplus import softplus_sum
+from polyrec.losses.softplus import Weight, softplus_sum
 from polyrec.types import Scores
 
 
@@ -30,11 +30,12 @@ def ccl(s: Scores, margin: float = 0.9, weight: float = 300.0) -> Tensor:
     return row_mean(1 - s.pos + weight * over_negatives(F.relu(s.neg - margin), s), s)
 
 
-def weighted_bce(s: Scores, pos: Tensor, neg: Tensor, balance: float = 300.0) -> Tensor:
+def weighted_bce(s: Scores, pos: Tensor, neg: Tensor | Weight, balance: float = 300.0) -> Tensor:
     """-p ln sigma(s+) - balance mean_j n_j ln sigma(-s_j): logistic terms, each with its weight.
 
     Arguments:
-        pos: [B] and neg: [B, N], weights of the terms: UltraGCN's come from degrees.
+        pos: [B] and neg: [B, N] (or a slice of rows -> theirs), weights of the terms: UltraGCN's
+            come from degrees.
 
     Source: UltraGCN (Mao et al. 2021), eq. 9, as its code balances the two parts.
     """

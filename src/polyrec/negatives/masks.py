@@ -11,13 +11,15 @@ from torch import Tensor
 
 from polyrec.types import Negatives, Ragged, Requests
 
+TABLE = 1 << 22  # keys that a table of bytes is made for
+
 
 def outside_target(ids: Tensor, row: Tensor, positives: Tensor) -> Tensor:
     """[B, N]: True where the sampled id is not the row's own positive; False for a row without.
 
     A row whose positive is 0 asks nothing and meets nobody.
     """
-    if ids.shape[0] > 1:
+    if ids.shape[0] == len(row) > 1:
         return (ids[row] != positives[:, None]) & (positives[:, None] > 0)
     outside = torch.ones(positives.numel(), ids.shape[1], dtype=torch.bool)
     outside[_places(ids, row, torch.arange(positives.numel()), positives)] = False
@@ -89,10 +91,11 @@ def _places(ids: Tensor, row: Tensor, owner: Tensor, wanted: Tensor) -> tuple[Te
         stride = int(torch.maximum(ids.max(), wanted.max())) + 1
         ids = ids + torch.arange(sets)[:, None] * stride
         wanted = wanted + row[owner] * stride
-    else:  # most of what is wanted was not drawn: a table of the ids tells faster than a search
-        drawn = torch.zeros(int(torch.maximum(ids.max(), wanted.max())) + 1, dtype=torch.bool)
-        drawn[ids[0]] = True
-        here = drawn[wanted]
+    most = int(torch.maximum(ids.max(), wanted.max())) + 1
+    if most <= TABLE:  # most of what is wanted was not drawn: a table tells faster than a search
+        drawn = torch.zeros(most, dtype=torch.bool)
+        drawn[ids.flatten()] = True
+        here = drawn[wanted].nonzero().squeeze(1)
         wanted, owner = wanted[here], owner[here]
     keys, order = ids.flatten().sort()
     first = torch.searchsorted(keys, wanted.contiguous())

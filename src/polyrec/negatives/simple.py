@@ -35,6 +35,9 @@ class Uniform:
         draws: "replacement" (an id may come twice) or "unique".
         share: one set for the batch, one a sequence, or one a row.
         mask_history: also mask negatives in the row's own history.
+        parts: of share="batch": the batch in so many parts, each with a set of its own. An item in
+            the only set of a large batch is pushed by all rows at once and rarely; Adam takes that
+            for noise and moves it less. More parts meet more of the catalogue for the same product.
     """
 
     items: int
@@ -42,6 +45,7 @@ class Uniform:
     draws: Literal["replacement", "unique"] = "replacement"
     share: Share = "batch"
     mask_history: bool = False
+    parts: int = 1
 
     per_set = False
 
@@ -50,6 +54,8 @@ class Uniform:
             raise ValueError(f"uniform: draws={self.draws!r}, use replacement or unique")
         check_count(self.count, self.items, unique=self.draws == "unique")
         check_share(self.share)
+        if self.parts < 1 or (self.parts > 1 and self.share != "batch"):
+            raise ValueError(f"uniform: parts={self.parts}: at least 1, and more for share=batch")
 
     def with_count(self, count: int) -> Self:
         """The same sampler with another number of negatives."""
@@ -62,6 +68,8 @@ class Uniform:
     def draw(self, batch: PairBatch, progress: Progress, purpose: str) -> Drawn:
         """Ids before masking, for `meet`."""
         sets, row = sets_of(batch, self.share)
+        if self.parts > 1:
+            sets, row = self.parts, torch.arange(len(row)) * self.parts // max(len(row), 1)
         own = own_purpose(purpose, self.share, progress)
         if self.draws == "unique":
             found = unique_uniform(self.items, self.count, sets, progress.seed_of(own))[0]
@@ -115,4 +123,4 @@ class All:
 
 
 def _constant(ids: Tensor, value: float) -> Tensor:
-    return torch.full(ids.shape, value, dtype=torch.float64)
+    return torch.full((1,) * ids.ndim, value, dtype=torch.float64)  # broadcasts to the ids

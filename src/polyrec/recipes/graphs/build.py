@@ -89,7 +89,7 @@ def _trained(config: Config, sizes: Sizes) -> Trained:
         case "mf":
             return Factors(sizes, dim)
         case "ultragcn":
-            return UltraGCN(sizes, dim, config.item_neighbours)
+            return UltraGCN(sizes, dim, config.item_neighbours, config.start)
         case "simplex":
             return SimpleX(sizes, dim, config.own)
         case "sgl":

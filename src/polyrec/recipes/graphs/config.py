@@ -84,11 +84,19 @@ class Config:
     negatives: int = setting(
         1, "for each edge; ultragcn, pinsage, ccl and softmax: shared by the batch", least=1
     )
+    parts: int = setting(
+        1,
+        "of a batch, each with shared negatives of its own: more of the catalogue a step",
+        least=1,
+    )
     negative_weight: float = setting(300.0, "ultragcn, ccl: of the mean over negatives", above=0)
     margin: float = setting(
         0.9, "ccl: cosines below cost nothing; pinsage: gap to hold", least=-1, below=1
     )
     item_weight: float = setting(5e-4, "ultragcn: weight of the item-item loss", least=0)
+    start: Literal["tiny", "spectral"] = setting(
+        "tiny", "ultragcn: where vectors begin; spectral: in the graph's own spectrum, far sooner"
+    )
     item_neighbours: int = setting(10, "ultragcn: neighbours an item of that loss", least=1)
     own: float = setting(
         0.5, "simplex: share of a person's own vector, beside the history", least=0, below=1.001
@@ -103,6 +111,12 @@ class Config:
     )
     batch: int = setting(2048, "edges a step", least=1)
     lr: float = setting(0.001, "as published", above=0)
+    lr_end: float = setting(
+        1.0,
+        "share of lr left at the last step, evenly reached; 1: none is taken",
+        least=0,
+        below=1.001,
+    )
     optimiser: Literal["adam", "lazy_adam"] = setting(
         "adam", "every row moves, as published; lazy_adam only the touched ones, where few are"
     )

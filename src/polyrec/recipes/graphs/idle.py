@@ -36,6 +36,7 @@ READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
     "loss": ("mf", "lightgcn", "simplex", "sgl", "simgcl", "xsimgcl"),
     "item_weight": ("ultragcn",),
     "item_neighbours": ("ultragcn",),
+    "start": ("ultragcn",),
     "own": ("simplex",),
     "drop": ("sgl",),
     "noise": ("simgcl", "xsimgcl"),
@@ -83,6 +84,8 @@ def _of_training(config: Config) -> Mapping[str, str]:
         found["decay"] = "loss=bpr: cosines know no length"
     if own == "bce" and config.optimiser == "lazy_adam":
         found["decay"] = "optimiser=adam"
+    if own not in ("ccl", "softmax", "bce"):
+        found["parts"] = "loss=ccl or softmax, or model=ultragcn"
     if config.fit == "all":
         found |= dict.fromkeys(("eval_every", "patience"), "fit=train")
     return found

@@ -24,6 +24,7 @@ from polyrec.train import (
     DegreeWeighted,
     Hook,
     LazyAdam,
+    Linear,
     Optim,
     Patience,
     Rank,
@@ -34,7 +35,7 @@ from polyrec.train import (
     WithContrast,
     WithDecay,
 )
-from polyrec.types import Objective, RankingLoss, Sampler
+from polyrec.types import Objective, RankingLoss, Sampler, Schedule
 
 CONTRASTED = ("sgl", "simgcl", "xsimgcl")
 LATEST = 50  # items of a history that PinSAGE's mean is taken over in training
@@ -69,12 +70,19 @@ def stage(config: Config, split: Split, model: nn.Module, edges: parts.Cuts) -> 
         name="train",
         tasks=(Task(edges, objective(config, split)),),
         length=Steps(epoch * config.epochs),
-        lr=config.lr,
+        lr=_rate(config, epoch * config.epochs),
         optim=_optim(config),
         balance=Equal(),
         hooks=hooks,
         **chosen,
     )
+
+
+def _rate(config: Config, steps: int) -> Schedule[float] | float:
+    """One rate, or one that falls evenly to its last."""
+    if config.lr_end >= 1:
+        return config.lr
+    return Linear(config.lr, config.lr * config.lr_end, steps, "step")
 
 
 def _optim(config: Config) -> Optim:
@@ -122,7 +130,7 @@ def _sampler(config: Config, split: Split) -> Sampler:
     if config.model == "pinsage":
         return _curriculum(config, cast(Graph, split.facts.graph), items)
     if build.loss(config) in SHARED:  # one product for the batch; what a row knows is masked
-        return MaskKnown(Uniform(items, config.negatives, share="batch"), known)
+        return MaskKnown(Uniform(items, config.negatives, parts=config.parts), known)
     return Unseen(items, known, config.negatives)
 
 

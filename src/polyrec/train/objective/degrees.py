@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from polyrec.losses import weighted_bce
 from polyrec.train.objective.rank import Rank
-from polyrec.types import Losses, Negatives, PairBatch, Progress
+from polyrec.types import Losses, PairBatch, Progress
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,16 @@ class DegreeWeighted:
         mine = person[batch.requests.actor]
         (w1, w2), (w3, w4) = self.weights.pos, self.weights.neg
         pos = w1 + w2 * mine * thing[batch.positives]
-        neg = torch.addcmul(mine.new_tensor(w3), w4 * mine[:, None], _of_rows(negatives, thing))
         here = scores.pos.device
-        value = weighted_bce(scores, pos.to(here), neg.to(here), self.weights.negatives)
+        others = tuple((draw.row.to(here), thing[draw.ids].to(here)) for draw in negatives.draws)
+        mine = w4 * mine[:, None].to(here)
+
+        def neg(rows: slice) -> Tensor:
+            factors = [of_set[row[rows]] for row, of_set in others]
+            factor = factors[0] if len(factors) == 1 else torch.cat(factors, 1)
+            return w3 + factor.mul_(mine[rows])
+
+        value = weighted_bce(scores, pos.to(here), neg, self.weights.negatives)
         share = progress.ranks.share(batch.weight)
         extra = dict(encoded.extra)
         if self.weights.items:
@@ -76,14 +83,3 @@ class DegreeWeighted:
         scores = (vectors * queries[:, None]).sum(2)
         each: Tensor = weight * F.softplus(-scores)
         return each.sum(1).mean()
-
-
-def _of_rows(negatives: Negatives, thing: Tensor) -> Tensor:
-    """[B or 1, N]: the factor of each row's negatives."""
-    return torch.cat(
-        [
-            thing[draw.ids] if len(draw.ids) == 1 else thing[draw.ids[draw.row]]
-            for draw in negatives.draws
-        ],
-        1,
-    )

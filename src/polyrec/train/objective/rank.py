@@ -207,8 +207,11 @@ def _meet(model: Retriever, query: Tensor, draw: Draw, items: Tensor) -> Tensor:
     if sets == 1:
         return model.similarity(query, items)
     items = items.view(*draw.ids.shape, -1)
-    if torch.equal(draw.row, torch.arange(sets, device=draw.row.device)):  # each row its own
-        return model.similarity(query[:, None], items)[:, 0]
+    each = len(query) // sets
+    parts = torch.arange(sets, device=draw.row.device).repeat_interleave(each)
+    if torch.equal(draw.row, parts):  # each row its own, or parts of one size in order
+        rows: Tensor = model.similarity(query.reshape(sets, each, -1), items)
+        return rows.flatten(0, 1)
     order = draw.row.argsort(stable=True)
     row = draw.row[order]
     begin = torch.searchsorted(row, torch.arange(sets, device=row.device))

@@ -5,7 +5,7 @@ Letters: U people, n items, R requests, M distinct items, D width, K neighbours 
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -16,8 +16,11 @@ from polyrec.graph import Relation
 from polyrec.models.closed_form.neighbours import Neighbours
 from polyrec.models.closed_form.parts import Matrix, distinct
 from polyrec.models.graphs.collaborative.bipartite import Sizes
+from polyrec.models.graphs.collaborative.spectrum import spectral_start
 from polyrec.nn import Cosine, Dot, ItemTable, known
 from polyrec.types import Encoded, Ragged, Requests, Similarity
+
+Begin = Literal["tiny", "spectral"]
 
 
 class Free(nn.Module):
@@ -127,16 +130,26 @@ class UltraGCN(Factors):
     without its diagonal, g its row sums, the largest `neighbours` kept (the authors' code keeps
     the item among its own neighbours; ours does not).
 
+    Arguments:
+        start: "tiny" (normal, 1e-4), as published, or "spectral" (`spectral_start`).
+
     Source: Mao et al. 2021, eq. 6 to 14.
     """
 
-    def __init__(self, sizes: Sizes, dim: int = 64, neighbours: int = 10) -> None:
+    def __init__(
+        self, sizes: Sizes, dim: int = 64, neighbours: int = 10, start: Begin = "tiny"
+    ) -> None:
         super().__init__(sizes, dim, 1e-4)
-        self.near = Neighbours(sizes.items, neighbours, 4_000)
+        self.near, self.start = Neighbours(sizes.items, neighbours, 4_000), start
 
     def connect(self, chose: Relation) -> None:
-        """Finds the neighbours of every item."""
+        """Finds the neighbours of every item, and where vectors begin, if the graph says it."""
         seen = seen_by(chose)
+        if self.start == "spectral":
+            with torch.no_grad():
+                begin = spectral_start(seen, self.people.weight.shape[1])
+                for part, rows in zip((self.people, self.table), begin, strict=True):
+                    part.weight.copy_(rows)
         together = np.asarray(seen.T @ (seen @ np.ones(seen.shape[1]))).ravel()
         together -= np.asarray(seen.sum(0)).ravel()
 
