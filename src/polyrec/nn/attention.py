@@ -1,7 +1,8 @@
 """Blocks that let each event of a row look back at the ones before it.
 
 A block takes packed events [E, D] and which of them ask, and answers for those, [N, D]; none sees
-a later event. Attention itself is torch's scaled-dot-product kernel on groups of similar length,
+a later event. Attention of short rows is a compiled loop over them as they lie
+(`nn.sequences.short`); else it is torch's scaled-dot-product kernel on groups of similar length,
 causal, with padding at the right where no event looks.
 
 Letters: E events, N that ask, D width, H heads, C = D / H, r rows of a group, T its longest row, Q
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from polyrec.nn.dropout import Dropout
 from polyrec.nn.sequences import Asking
+from polyrec.nn.sequences.short import apart, attended
 
 Norm = Literal["pre", "original"]
 Turning = Literal["none", "rotary"]
@@ -43,20 +45,42 @@ class Attention(nn.Module):
 
     def forward(self, query: Tensor, memory: Tensor, asking: Asking) -> Tensor:
         """[N, D], [E, D] -> [N, D]."""
-        asked = asking.padded(self.query(query))
-        told = asking.layout.padded(self.key_value(memory))
-        parts = zip(asked, told, map(asking.place, asking.layout.groups), strict=True)
-        return cast(Tensor, self.out(asking.packed([self._look(*part) for part in parts])))
+        asked, told = self.query(query), self.key_value(memory)
+        if self.places == "rotary":
+            asked, told = self._turned(asked, told, asking)
+        if not asked.is_cpu:
+            return cast(Tensor, self.out(self._grouped(asked, told, asking)))
+        rate = self.dropout if self.training else 0.0
+        rows, long = apart(asking)
+        seen = attended(asked, told, rows, self.heads, rate)
+        if long is not None:
+            parts = F.embedding(long.queries, asked), F.embedding(long.events, told)
+            beside = torch.cat([seen, self._grouped(*parts, long.asking)])
+            place = torch.arange(len(seen))
+            place[long.queries] = len(seen) + torch.arange(len(long.queries))
+            seen = F.embedding(place, beside)
+        return cast(Tensor, self.out(seen))
+
+    def _grouped(self, asked: Tensor, told: Tensor, asking: Asking) -> Tensor:
+        """[N, D]: by torch's kernel, rows of similar length together."""
+        queries, memory = asking.padded(asked), asking.layout.padded(told)
+        parts = zip(queries, memory, map(asking.place, asking.layout.groups), strict=True)
+        return asking.packed([self._look(*part) for part in parts])
 
     def _look(self, query: Tensor, key_value: Tensor, place: Tensor) -> Tensor:
         q, (k, v) = _split(query, self.heads), _split(key_value, 2 * self.heads).chunk(2, 1)
-        every = _every(k)
-        if self.places == "rotary":
-            q, k = _turned(q, place), _turned(k, every)
         rate, all_ask = self.dropout if self.training else 0.0, q.shape[2] == k.shape[2]
-        mask = None if all_ask else every[:, :, None] <= place[..., None]
+        mask = None if all_ask else _every(k)[:, :, None] <= place[..., None]
         found = F.scaled_dot_product_attention(q, k, v, mask, dropout_p=rate, is_causal=all_ask)
         return found.transpose(1, 2).flatten(2)
+
+    def _turned(self, asked: Tensor, told: Tensor, asking: Asking) -> tuple[Tensor, Tensor]:
+        """Queries and keys turned by their places; values as they are."""
+        place = asking.layout.place.to(asked.device)[:, None]
+        key, value = told.chunk(2, 1)
+        query = _turned(_heads(asked, self.heads), asking.of(place))
+        key = _turned(_heads(key, self.heads), place)
+        return query.flatten(1), torch.cat([key.flatten(1), value], 1)
 
 
 class SASRecBlock(nn.Module):
@@ -181,16 +205,21 @@ def _split(x: Tensor, heads: int) -> Tensor:
     return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
 
 
+def _heads(x: Tensor, heads: int) -> Tensor:
+    """[N, heads C] -> [N, heads, C]."""
+    return x.view(len(x), heads, -1)
+
+
 def _every(x: Tensor) -> Tensor:
     """[1, 1, T]: places of a group's events, x [r, H, T, C]."""
     return torch.arange(x.shape[2], device=x.device)[None, None]
 
 
 def _turned(x: Tensor, place: Tensor) -> Tensor:
-    """Pairs of numbers turned by angles that grow with the place in the row, [r or 1, 1, Q]."""
-    half = x.shape[3] // 2
+    """[..., C]: pairs of numbers turned by angles that grow with the place in the row, [...]."""
+    half = x.shape[-1] // 2
     speed = 10_000.0 ** (-torch.arange(half, dtype=x.dtype, device=x.device) / half)
     angle = place[..., None].to(x.dtype) * speed
-    a, b = torch.split(x, half, 3)
+    a, b = torch.split(x, half, -1)
     cos, sin = angle.cos(), angle.sin()
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], 3)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)

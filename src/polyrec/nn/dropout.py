@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+
 import torch
 from torch import Tensor, nn
 
@@ -31,6 +34,13 @@ class Dropout(nn.Module):
         """The same shape; in eval mode the numbers themselves."""
         if not self.training or self.dropped == 0:
             return x
-        drawn = torch.empty(x.shape, dtype=torch.uint8, device=x.device).random_()
-        kept = (drawn >= self.dropped).to(x.dtype).mul_(STEPS / (STEPS - self.dropped))
-        return x * kept
+        return x * kept_share(x.shape, self.rate, x)
+
+
+def kept_share(shape: Sequence[int], rate: float, like: Tensor) -> Tensor:
+    """Factors 0 and 1 / (what is left), drawn as `Dropout` draws them; `like`: kind and device."""
+    dropped, count = min(round(rate * STEPS), STEPS - 1), prod(shape)
+    words = torch.empty(-(-count // 8), dtype=torch.int64, device=like.device)
+    words.random_(torch.iinfo(torch.int64).min, None)  # eight bytes a draw
+    drawn = words.view(torch.uint8)[:count].view(tuple(shape))
+    return (drawn >= dropped).to(like.dtype).mul_(STEPS / (STEPS - dropped))

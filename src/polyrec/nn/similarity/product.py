@@ -23,7 +23,10 @@ class InnerProduct(nn.Module, ABC):
 
     def forward(self, query: Tensor, item: Tensor) -> Tensor:
         """[*S, P, D], [*S, N, D] -> [*S, P, N]."""
-        return self.query_side(query) @ self.item_side(item).transpose(-1, -2)
+        left, right = self.query_side(query), self.item_side(item)
+        if query.shape[-2] == 1 == item.shape[-2]:  # a library's product of pairs gets ready longer
+            return (left * right).sum(-1, keepdim=True)
+        return left @ right.transpose(-1, -2)
 
     def as_vectors(self, query: Tensor | None = None, item: Tensor | None = None) -> Tensor:
         """One side in inner-product form: [..., D] -> [..., D']."""

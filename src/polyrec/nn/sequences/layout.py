@@ -1,8 +1,9 @@
 """Histories read once, however many questions are put along them, and no work on padding.
 
 Events lie packed, [E, D], row after row. Whatever looks at one event alone (projections, feed-
-forward, norms) runs on them as they are; only attention needs rows, and gets them in groups of
-similar length, padded at the right to the longest of the group.
+forward, norms) runs on them as they are; only attention needs rows. Short ones are attended as
+they lie (`short`); others come in groups of similar length, padded at the right to the
+longest of the group.
 
 Letters: S rows, E events, R questions, T the longest row of a group.
 """
@@ -11,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
-from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from polyrec.nn.packed import bounds
@@ -24,6 +27,7 @@ from polyrec.types import NOTHING, Requests
 WASTE = 0.5  # a group's shortest row is at least this part of its longest, if long enough to tell
 FEW = 0.02  # the same on an accelerator, where a further group costs more than padding
 SHORT = 4  # rows up to this length share a group
+MIDDLE = 64  # on a processor none holds shorter rows beside longer ones than this
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Group:
 class Layout:
     """S rows of the last events before the last question of each, packed.
 
-    `back` leads from the groups' padded places, one group after another, to the events.
+    `groups` and `back` are made when they are first asked for.
     """
 
     ids: Tensor  # [E], never 0
@@ -53,8 +57,29 @@ class Layout:
     empty: Tensor  # [R], bool: nothing known to answer from
     actor: Tensor  # [S]
     time: Tensor | None  # [E], milliseconds, where the request tells them
-    groups: tuple[Group, ...]
-    back: Tensor  # [E]
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Rows with events by length."""
+        device, start = self.ids.device, self.start[:-1]
+        ordered, order = self.lengths.sort(stable=True)
+        groups = []
+        for low, high in pairwise(_cuts(ordered, device.type == "cpu")):
+            rows, size = order[low:high], ordered[low:high]
+            place = torch.arange(int(size[-1]))
+            at = start[rows][:, None] + torch.minimum(place, size[:, None] - 1)
+            groups.append(Group(at.to(device), size.to(device)))
+        return tuple(groups)
+
+    @cached_property
+    def back(self) -> Tensor:
+        """[E]: from the groups' padded places, one group after another, to the events."""
+        back, before = torch.empty_like(self.ids), 0
+        for group in self.groups:
+            real = torch.arange(group.at.shape[1], device=back.device) < group.lengths[:, None]
+            back[group.at[real]] = before + real.flatten().nonzero()[:, 0]
+            before += group.at.numel()
+        return back
 
     @property
     def lengths(self) -> Tensor:
@@ -76,6 +101,11 @@ class Layout:
         """[E]: events before it in the row."""
         return torch.arange(len(self.ids)) - self.start[self.row]
 
+    def filled(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First event and number of events of each row that has any."""
+        some = self.lengths > 0
+        return self.start[:-1][some].numpy(), self.lengths[some].numpy()
+
     def padded(self, x: Tensor) -> list[Tensor]:
         """[E, D] -> a [r, T, D] for each group."""
         return [F.embedding(group.at, x) for group in self.groups]
@@ -84,100 +114,6 @@ class Layout:
         """The inverse of `padded`: what stands at padding is left behind."""
         flat = [part.flatten(0, 1) for part in parts]
         return F.embedding(self.back, flat[0] if len(flat) == 1 else torch.cat(flat))
-
-
-class Asking(Protocol):
-    """Which events of the rows look back: each of them, or the last of each row alone.
-
-    N of the E events ask; in training N = E.
-    """
-
-    @property
-    def layout(self) -> Layout: ...
-    def of(self, x: Tensor) -> Tensor:
-        """[E, D] -> [N, D]: what the asking events have."""
-        ...
-
-    def padded(self, x: Tensor) -> list[Tensor]:
-        """[N, D] -> a [r, Q, D] for each group; Q = T, or 1."""
-        ...
-
-    def packed(self, parts: Sequence[Tensor]) -> Tensor:
-        """The inverse of `padded`."""
-        ...
-
-    def place(self, group: Group) -> Tensor:
-        """[r or 1, 1, Q]: events before the asking ones in their rows."""
-        ...
-
-    def answers(self, x: Tensor) -> Tensor:
-        """[N, D] -> [R, D]: what answers each question."""
-        ...
-
-
-@dataclass(frozen=True)
-class Each:
-    """Every event asks, of itself and those before it."""
-
-    layout: Layout
-
-    def of(self, x: Tensor) -> Tensor:
-        """[E, D], as it is."""
-        return x
-
-    def padded(self, x: Tensor) -> list[Tensor]:
-        """[E, D] -> a [r, T, D] for each group."""
-        return self.layout.padded(x)
-
-    def packed(self, parts: Sequence[Tensor]) -> Tensor:
-        """The inverse of `padded`."""
-        return self.layout.packed(parts)
-
-    def answers(self, x: Tensor) -> Tensor:
-        """[E, D] -> [R, D]: of the event after which each question is put."""
-        return F.embedding(self.layout.last, x)
-
-    def place(self, group: Group) -> Tensor:
-        """[1, 1, T]: events before each."""
-        return torch.arange(group.at.shape[1], device=group.at.device)[None, None]
-
-
-@dataclass(frozen=True)
-class Ends:
-    """The last event of each row asks: all that serving needs of the last block.
-
-    N rows that have events, in the order of their groups.
-    """
-
-    layout: Layout
-
-    @property
-    def at(self) -> Tensor:
-        """[N]: the last event of each row."""
-        return torch.cat([group.ends for group in self.layout.groups])
-
-    def of(self, x: Tensor) -> Tensor:
-        """[E, D] -> [N, D]."""
-        return F.embedding(self.at, x)
-
-    def padded(self, x: Tensor) -> list[Tensor]:
-        """[N, D] -> a [r, 1, D] for each group."""
-        parts = torch.split(x, [len(group.lengths) for group in self.layout.groups])
-        return [part[:, None] for part in parts]
-
-    def packed(self, parts: Sequence[Tensor]) -> Tensor:
-        """The inverse of `padded`."""
-        return torch.cat([part[:, 0] for part in parts])
-
-    def place(self, group: Group) -> Tensor:
-        """[r, 1, 1]: events before each row's last."""
-        return group.lengths[:, None, None] - 1
-
-    def answers(self, x: Tensor) -> Tensor:
-        """[N, D] -> [R, D]: every question comes after the last event of a row."""
-        rank = torch.zeros_like(self.layout.back)
-        rank[self.at] = torch.arange(len(self.at), device=rank.device)
-        return F.embedding(rank[self.layout.last], x)
 
 
 def lay(requests: Requests, length: int, device: torch.device) -> Layout:
@@ -233,7 +169,6 @@ def _laid(
     at = torch.arange(int(start[-1])) + torch.repeat_interleave(first - start[:-1], lengths)
     empty = asked <= first[row_of]
     last = (start[:-1][row_of] + asked - first[row_of] - 1).masked_fill(empty, 0)
-    groups, back = _grouped(lengths, start, WASTE if device.type == "cpu" else FEW)
     return Layout(
         ids=ids[at].to(device),
         source=source[at],
@@ -242,32 +177,18 @@ def _laid(
         empty=empty.to(device),
         actor=actor.to(device),
         time=None,
-        groups=tuple(Group(g.at.to(device), g.lengths.to(device)) for g in groups),
-        back=back.to(device),
     )
 
 
-def _grouped(lengths: Tensor, start: Tensor, waste: float) -> tuple[list[Group], Tensor]:
-    """Rows with events by length, in groups; and the way back."""
-    ordered, order = lengths.sort(stable=True)
-    groups, back, before = [], torch.empty(int(start[-1]), dtype=torch.int64), 0
-    for low, high in pairwise(_cuts(ordered, waste)):
-        rows, size, longest = order[low:high], ordered[low:high], int(ordered[high - 1])
-        place = torch.arange(longest)
-        at = start[:-1][rows][:, None] + torch.minimum(place, size[:, None] - 1)
-        real = place < size[:, None]
-        back[at[real]] = before + real.flatten().nonzero()[:, 0]
-        before += at.numel()
-        groups.append(Group(at, size))
-    return groups, back
-
-
-def _cuts(ordered: Tensor, waste: float) -> list[int]:
+def _cuts(ordered: Tensor, here: bool) -> list[int]:
     """Where groups begin and end among rows ordered by length; rows without events are outside."""
     cut = int((ordered == 0).sum())
     cuts = [cut]
     while cut < len(ordered):
-        reach = max(SHORT, int(int(ordered[cut]) / waste))
+        shortest = int(ordered[cut])
+        reach = max(SHORT, int(shortest / (WASTE if here else FEW)))
+        if here and shortest <= MIDDLE:
+            reach = min(reach, MIDDLE)
         cut = int(torch.searchsorted(ordered, reach, side="right"))
         cuts.append(cut)
     return cuts
