@@ -1,7 +1,8 @@
-"""Adam on the touched rows of a table: duplicates merged, moments and rows updated in place.
+"""Adam on a table whose gradient touches few rows: duplicates merged, all updated in place.
 
-One thread and one pass: 2,300 rows of 64 numbers cost less than handing them to threads, and the
-order of every sum is fixed by the order of the gradient, so results never depend on threads.
+Either the touched rows move alone, on one thread: 2,300 rows of 64 numbers cost less than handing
+them to threads. Or every row moves, each by one thread. The order of every sum is fixed by the
+order of the gradient, so results never depend on threads.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 
 Floats = NDArray[Any]  # float32 or float64
@@ -66,6 +67,32 @@ def adam_rows(
     _adam(table, moments[0], moments[1], rows, grads, rates.packed(table.dtype))
 
 
+def adam_all(
+    table: Floats,
+    moments: tuple[Floats, Floats],
+    touched: tuple[I64, Floats],
+    slot: I32,
+    rates: Rates,
+    decay: float = 0.0,
+) -> None:
+    """Adam's update of every row, in place; the gradient of rows that are not touched is 0.
+
+    Nothing is written out: a dense gradient would be filled, read and emptied at each step.
+
+    Args:
+        table: [n + 1, D].
+        moments: first and second, each [n + 1, D].
+        touched: rows [U], distinct, and their gradients [U, D].
+        slot: [n + 1], all -1; scratch, -1 again afterwards.
+        decay: times the table is added to the gradient.
+    """
+    rows, grads = touched
+    slot[rows] = np.arange(len(rows), dtype=np.int32)
+    packed = rates.packed(table.dtype)
+    _adam_all(table, moments, grads, slot, packed, table.dtype.type(decay))
+    slot[rows] = -1
+
+
 @njit(cache=True, nogil=True)
 def _merge(ids, values, slot, rows, sums):  # type: ignore[no-untyped-def]
     count = 0
@@ -96,6 +123,23 @@ def _adam(table, first, second, rows, grads, rates):  # type: ignore[no-untyped-
         row = rows[u]
         for d in range(grads.shape[1]):
             grad = grads[u, d]
+            m = beta1 * first[row, d] + rest1 * grad
+            v = beta2 * second[row, d] + rest2 * (grad * grad)
+            first[row, d] = m
+            second[row, d] = v
+            table[row, d] -= scale1 * m / (np.sqrt(v) * scale2 + eps)
+
+
+@njit(cache=True, nogil=True, parallel=True, error_model="numpy")
+def _adam_all(table, moments, grads, slot, rates, decay):  # type: ignore[no-untyped-def]
+    first, second = moments
+    beta1, beta2, rest1, rest2 = rates[0], rates[1], rates[2], rates[3]
+    eps, scale1, scale2 = rates[4], rates[5], rates[6]
+    zero = table.dtype.type(0)
+    for row in prange(table.shape[0]):
+        u = slot[row]
+        for d in range(table.shape[1]):
+            grad = decay * table[row, d] + (grads[u, d] if u >= 0 else zero)
             m = beta1 * first[row, d] + rest1 * grad
             v = beta2 * second[row, d] + rest2 * (grad * grad)
             first[row, d] = m

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 
-from polyrec.kernels.adam import I32, Rates, adam_rows, merged_rows
+from polyrec.kernels.adam import I32, Rates, adam_all, adam_rows, merged_rows
 
 Rows = Literal["lazy", "exact"]
 Decay = Literal["gradient", "weights"]
@@ -132,28 +132,24 @@ class _RowAdam(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": 0.0})
         self.how, self.rows, self.decay = how, rows, decay
         self.slots: dict[int, I32] = {}  # scratch of the row kernel
-        self.full: dict[int, Tensor] = {}  # scratch: a sparse gradient written out
+        self.table_decay = how.table_decay if isinstance(how, Adam) else 0.0
 
     @torch.no_grad()
     def step(self, closure: object = None) -> None:  # type: ignore[override]
         """Moves every parameter that has a gradient."""
         for group in self.param_groups:
             dense: list[tuple[nn.Parameter, Tensor]] = []
-            written: list[tuple[nn.Parameter, Tensor]] = []
             for weight in group["params"]:
                 grad = weight.grad
                 if grad is None:
                     continue
                 if not grad.is_sparse:
                     dense.append((weight, grad))
-                elif self.rows == "exact":
-                    written.append((weight, self._written_out(weight, grad)))
-                else:
+                elif weight.device.type == "cpu" or self.rows == "lazy":
                     self._move_rows(weight, grad, group["lr"])
+                else:
+                    self._move([(weight, grad.to_dense())], group["lr"], self.table_decay)
             self._move(dense, group["lr"], self.how.weight_decay)
-            self._move(written, group["lr"], getattr(self.how, "table_decay", 0.0))
-            for weight, full in written:
-                full.index_fill_(0, weight.grad._indices()[0], 0.0)  # type: ignore[union-attr]
 
     def _memory(self, weight: nn.Parameter) -> dict[str, Tensor]:
         memory: dict[str, Tensor] = self.state[weight]
@@ -192,9 +188,14 @@ class _RowAdam(torch.optim.Optimizer):
             move_rows_elsewhere(weight, moments, grad.coalesce(), rates)
             return
         width = weight.numel() // max(1, weight.shape[0])
-        rows, sums = self._merged(weight, grad)
+        touched = self._merged(weight, grad)
         first, second = (moment.view(-1, width).numpy() for moment in moments)
-        adam_rows(weight.detach().view(-1, width).numpy(), (first, second), rows, sums, rates)
+        table = weight.detach().view(-1, width).numpy()
+        if self.rows == "exact":
+            slot = self.slots[id(weight)]
+            adam_all(table, (first, second), touched, slot, rates, self.table_decay)
+        else:
+            adam_rows(table, (first, second), *touched, rates)
 
     def _merged(self, weight: nn.Parameter, grad: Tensor) -> tuple[Any, Any]:
         if id(weight) not in self.slots:
@@ -203,16 +204,6 @@ class _RowAdam(torch.optim.Optimizer):
         ids = grad._indices()[0].contiguous().numpy()
         width = weight.numel() // max(1, weight.shape[0])
         return merged_rows(ids, values.view(len(ids), width).numpy(), self.slots[id(weight)])
-
-    def _written_out(self, weight: nn.Parameter, grad: Tensor) -> Tensor:
-        if id(weight) not in self.full:
-            self.full[id(weight)] = torch.zeros_like(weight)
-        full = self.full[id(weight)]
-        if weight.device.type != "cpu":
-            return full.copy_(grad.to_dense())
-        rows, sums = self._merged(weight, grad)
-        full[torch.from_numpy(rows)] = torch.from_numpy(sums).view(-1, *weight.shape[1:])
-        return full
 
 
 def move_rows_elsewhere(

@@ -66,8 +66,8 @@ def attend_back(
 # A loop that adds up may be computed in any order, but its order must not hang on addresses:
 # compilers keep a second, plain form of loops that write, for arrays that might overlap. So loops
 # that write keep their order (PLAIN), and those that add up (FREE) write nothing.
-PLAIN = {"cache": True, "fastmath": {"contract"}, "error_model": "numpy"}
-FREE = {"cache": True, "fastmath": True, "error_model": "numpy"}
+PLAIN: dict[str, Any] = {"cache": True, "fastmath": {"contract"}, "error_model": "numpy"}
+FREE: dict[str, Any] = {"cache": True, "fastmath": True, "error_model": "numpy"}
 
 
 @njit(parallel=True, **PLAIN)
