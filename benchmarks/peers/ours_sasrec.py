@@ -18,6 +18,7 @@ from torch import nn
 
 from polyrec.data import Sequences
 from polyrec.experiment.stored import fresh_model
+from polyrec.kernels.pool import use_threads
 from polyrec.recipes import compose, recipe
 from polyrec.train import Options, Stage, Steps, fit
 from polyrec.types import Progress
@@ -48,6 +49,7 @@ def main() -> None:
     """Trains, evaluates, and tells."""
     given = parse_arguments()
     torch.set_num_threads(given.threads)
+    use_threads(given.threads)
     load = os.getloadavg()
     of = recipe("sequence")
     flags = [f"data={given.data}", f"dim={given.dim}", f"length={given.length}", "blocks=1"]
