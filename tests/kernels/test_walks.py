@@ -105,6 +105,22 @@ def test_a_sink_ends_the_walk() -> None:
     assert start.tolist() == [0, 3, 5, 6]
 
 
+@pytest.mark.parametrize("bias", [Bias(0.25, 0.5, SECOND), Bias(4.0, 2.0, SECOND)])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_bits_for_busy_nodes_change_no_walk(bias: Bias, weighted: bool) -> None:
+    rng = np.random.default_rng(2)
+    busy = rng.random(200) < 0.2
+    sparse = csr_matrix((rng.random((200, 200)) < 0.03 + 0.5 * busy[:, None]) * rng.random(200))
+    form = sparse.indptr.astype(np.int64), sparse.indices.astype(np.int32)
+    weight = sparse.data.astype(np.float32) if weighted else None
+    plain, fast = rows_of(*form, weight), rows_of(*form, weight, SECOND)
+    assert not len(plain.hub) and 0 < len(fast.seen) < 200
+    assert fast.seen.nbytes <= 4 * sparse.nnz
+    starts = np.arange(200, dtype=np.int32)
+    for one, other in zip(*(walk(r, starts, 30, bias, 3) for r in (plain, fast)), strict=True):
+        assert np.array_equal(one, other)
+
+
 def test_a_part_of_the_walks_is_that_part_of_all_of_them() -> None:
     graph, starts = rows(weights(False), True), np.arange(40, dtype=np.int32) % N
     values, _ = walk(graph, starts, 8, Bias(0.5, 2.0, SECOND), seed=5)

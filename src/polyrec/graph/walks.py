@@ -163,7 +163,7 @@ def _walked(
     _affordable(relation.sources * plan.count, plan.length, plan.budget_mb)
     starts = _starts(relation.sources, plan.count, seed)
     weight = relation.weight if weighted else None
-    rows = walks.rows_of(relation.indptr, relation.indices, weight)
+    rows = walks.rows_of(relation.indptr, relation.indices, weight, bias.order)
     return _ragged(walks.walk(rows, starts, plan.length, bias, seed))
 
 

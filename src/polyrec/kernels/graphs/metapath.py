@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from polyrec.kernels.graphs.rng import purpose, stream_key, word
-from polyrec.kernels.graphs.walks import drawn, packed
+from polyrec.kernels.graphs.rng import drawn, purpose, stream_key, word
+from polyrec.kernels.graphs.walks import packed
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]

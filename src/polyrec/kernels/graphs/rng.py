@@ -69,6 +69,24 @@ def below(key: Whole, place: Whole, limit: Whole) -> np.int64:
     return np.int64((top * np.uint64(limit)) >> np.uint64(32))
 
 
+@njit(cache=True, inline="always")
+def drawn(bits: np.uint64, size: int) -> np.int64:
+    """A place of 0..size - 1 from the upper half of a word."""
+    return np.int64(((bits >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
+
+
+@njit(cache=True, inline="always")
+def lower(bits: np.uint64) -> np.float32:
+    """A number in [0, 1) from the lowest 24 bits: apart from those that choose the place."""
+    return np.float32(bits & np.uint64(0xFFFFFF)) * np.float32(2.0**-24)
+
+
+@njit(cache=True, inline="always")
+def upper(bits: np.uint64) -> np.float32:
+    """A number in [0, 1) from the highest 24 bits."""
+    return np.float32(bits >> np.uint64(40)) * np.float32(2.0**-24)
+
+
 def words_of(seed: int, what: np.uint64, units: I64, count: int, epoch: int = 0) -> U64:
     """[units, count]: the first `count` words of each unit's stream."""
     out = np.empty((len(units), count), np.uint64)

@@ -11,18 +11,20 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from polyrec.kernels.graphs.rng import purpose, stream_key, word
+from polyrec.kernels.graphs.rng import drawn, lower, purpose, stream_key, upper, word
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
+U64 = NDArray[np.uint64]
 WALKS = purpose("walks")
 SIDE = 32  # walks that one thread takes together
+FEW = 16  # neighbours that are found by halving as soon as by a bit
 FIRST, SECOND, STRONG = 0, 1, 2  # orders: no memory; node2vec; node2vec with strong edges alone
 
 
 class Rows(NamedTuple):
-    """A graph to walk on; the last five are empty where every edge weighs 1."""
+    """A graph to walk on; `weight` to `peak` are empty where every edge weighs 1."""
 
     indptr: I64  # [n + 1]
     indices: I32  # [E], ascending in each row
@@ -31,6 +33,8 @@ class Rows(NamedTuple):
     alias: I32  # [E], places within the row
     mean: F32  # [n], mean weight of a row
     peak: F32  # [n], largest weight of a row
+    hub: I32  # [n], row of `seen`, -1 where a node has none; empty: nobody has
+    seen: U64  # [hubs, words of n bits], the neighbours of the busiest nodes, a bit each
 
 
 class Bias(NamedTuple):
@@ -41,20 +45,42 @@ class Bias(NamedTuple):
     order: int  # FIRST, SECOND or STRONG
 
 
-def rows_of(indptr: I64, indices: I32, weight: F32 | None) -> Rows:
+def rows_of(indptr: I64, indices: I32, weight: F32 | None, order: int = FIRST) -> Rows:
     """Rows ready to walk on: weighted ones get an alias table a node, O(E) together.
 
     A table an edge of the step before, as in the first public code, would take the sum of
-    squared degrees.
+    squared degrees. For SECOND and STRONG the busiest nodes, where walks are most of the time,
+    get a bit for every other node, as many as 4 bytes an edge allow. Bits change no walk.
     """
     none, nowhere = np.empty(0, np.float32), np.empty(0, np.int32)
+    bits = (nowhere, np.empty((0, 0), np.uint64)) if order == FIRST else _hubs(indptr, indices)
     if weight is None:
-        return Rows(indptr, indices, none, none, nowhere, none, none)
+        return Rows(indptr, indices, none, none, nowhere, none, none, *bits)
     chance, alias = np.empty(len(indices), np.float32), np.empty(len(indices), np.int32)
     nodes = np.zeros((2, len(indptr) - 1), np.float32)
-    rows = Rows(indptr, indices, weight, chance, alias, nodes[0], nodes[1])
+    rows = Rows(indptr, indices, weight, chance, alias, nodes[0], nodes[1], *bits)
     _fill_tables(rows)
     return rows
+
+
+def _hubs(indptr: I64, indices: I32) -> tuple[I32, U64]:
+    """`hub` and `seen`: the largest rows as bits, at most 4 bytes an edge."""
+    degree = np.diff(indptr)
+    words = (len(degree) + 63) // 64
+    most = min(len(indices) // (2 * max(words, 1)), int((degree > FEW).sum()))
+    largest = np.argsort(-degree, kind="stable")[:most].astype(np.int32)
+    hub, seen = np.full(len(degree), -1, np.int32), np.zeros((most, words), np.uint64)
+    hub[largest] = np.arange(most)
+    _mark(indptr, indices, largest, seen)
+    return hub, seen
+
+
+@njit(cache=True, parallel=True)
+def _mark(indptr: I64, indices: I32, nodes: I32, seen: U64) -> None:
+    for row in prange(len(nodes)):
+        for place in range(indptr[nodes[row]], indptr[nodes[row] + 1]):
+            target = indices[place]
+            seen[row, target >> 6] |= np.uint64(1) << np.uint64(target & 63)
 
 
 def walk(
@@ -135,24 +161,6 @@ def alias_row(weight: F32, total: float, chance: F32, alias: I32) -> None:
 
 
 @njit(cache=True, inline="always")
-def drawn(bits: np.uint64, size: int) -> np.int64:
-    """A place of 0..size - 1 from the upper half of a word."""
-    return np.int64(((bits >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
-
-
-@njit(cache=True, inline="always")
-def lower(bits: np.uint64) -> np.float32:
-    """A number in [0, 1) from the lowest 24 bits: apart from those that choose the place."""
-    return np.float32(bits & np.uint64(0xFFFFFF)) * np.float32(2.0**-24)
-
-
-@njit(cache=True, inline="always")
-def upper(bits: np.uint64) -> np.float32:
-    """A number in [0, 1) from the highest 24 bits."""
-    return np.float32(bits >> np.uint64(40)) * np.float32(2.0**-24)
-
-
-@njit(cache=True, inline="always")
 def _neighbour(rows, node, bits):  # type: ignore[no-untyped-def]
     """The place of an edge of `node`, in proportion to its weight."""
     first = rows.indptr[node]
@@ -173,6 +181,16 @@ def _edge(rows, source, target):  # type: ignore[no-untyped-def]
         low += half * np.int64(rows.indices[low + half] <= target)
         size -= half
     return low if rows.indices[low] == target else -1
+
+
+@njit(cache=True, inline="always")
+def _tied(rows, source, target):  # type: ignore[no-untyped-def]
+    """Whether there is an edge; one look where the source's neighbours are bits."""
+    hub = rows.hub[source] if len(rows.hub) else -1
+    if hub < 0:
+        return _edge(rows, source, target) >= 0
+    bits = rows.seen[hub, target >> 6] >> np.uint64(target & 63)
+    return (bits & np.uint64(1)) != 0
 
 
 @njit(cache=True, inline="always")
@@ -205,9 +223,9 @@ def _goes_back(rows, node, before, dice):  # type: ignore[no-untyped-def]
 def _factor(rows, bias, before, edge, node):  # type: ignore[no-untyped-def]
     """What multiplies the weight of an edge that does not go back."""
     target = rows.indices[edge]
-    tie = _edge(rows, before, target)
     if bias.order == SECOND or len(rows.weight) == 0:
-        return 1.0 if tie >= 0 else bias.away
+        return 1.0 if _tied(rows, before, target) else bias.away
+    tie = _edge(rows, before, target)
     if tie >= 0 and rows.weight[tie] >= rows.mean[target]:
         return 1.0
     if rows.weight[edge] < rows.mean[node]:

@@ -13,8 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from polyrec.kernels.draws import alias_table
-from polyrec.kernels.graphs.rng import word
-from polyrec.kernels.graphs.walks import drawn, lower
+from polyrec.kernels.graphs.rng import drawn, lower, word
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
