@@ -149,11 +149,13 @@ def has_effect(old: Stored, plan: Plan, before: Plan, keys: Sequence[str]) -> No
     """Other settings must train something, or the run would claim what never was.
 
     Raises:
-        ValueError: no stage reads them, or all steps are done.
+        ValueError: no stage reads them, all steps are done, or a rate that falls with the length
+            of the run would jump.
     """
     if set(keys) <= RECORDING:
         return
     said = ", ".join(keys)
+    _steady(old, plan, before, keys)
     if not changes(describe(list(before.stages)), describe(list(plan.stages))):
         raise ValueError(f"{said}: this run trains nothing with it; leave it out")
     last = plan.stages[-1]
@@ -165,6 +167,20 @@ def has_effect(old: Stored, plan: Plan, before: Plan, keys: Sequence[str]) -> No
             f"{said}: all {meta['step']:,} steps are done, so nothing would be trained with it; "
             f"raise {old.recipe.LENGTH} above {getattr(old.config, old.recipe.LENGTH):,} too"
         )
+
+
+def _steady(old: Stored, plan: Plan, before: Plan, keys: Sequence[str]) -> None:
+    """Refuses a length that stretches a falling rate under a run: it would rise again."""
+    if old.recipe.LENGTH not in keys or {"lr", "lr_end"} & set(keys):
+        return
+    for stage, was in zip(plan.stages, before.stages, strict=True):
+        if isinstance(stage, Stage) and isinstance(was, Stage) and stage.lr != was.lr:
+            raise ValueError(
+                f"{old.recipe.LENGTH}: the learning rate of stage {stage.name} falls over the "
+                f"whole length of the run, {was.steps:,} steps, and would jump if that changed; "
+                "name the rate to go on with too (lr=..., lr_end=1 for a constant one), or start "
+                "a new run"
+            )
 
 
 def read_report_json(path: Path) -> dict[str, Any]:

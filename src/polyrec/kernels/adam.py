@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[Any]  # float32 or float64
 I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
+FAINT = 1e-30  # moments below move no weight, and as denormal numbers would cost 20 times the time
 
 
 @dataclass(frozen=True)
@@ -135,13 +136,13 @@ def _adam_all(table, moments, grads, slot, rates, decay):  # type: ignore[no-unt
     first, second = moments
     beta1, beta2, rest1, rest2 = rates[0], rates[1], rates[2], rates[3]
     eps, scale1, scale2 = rates[4], rates[5], rates[6]
-    zero = table.dtype.type(0)
+    zero, faint = table.dtype.type(0), table.dtype.type(FAINT)
     for row in prange(table.shape[0]):
         u = slot[row]
         for d in range(table.shape[1]):
             grad = decay * table[row, d] + (grads[u, d] if u >= 0 else zero)
             m = beta1 * first[row, d] + rest1 * grad
             v = beta2 * second[row, d] + rest2 * (grad * grad)
-            first[row, d] = m
-            second[row, d] = v
+            first[row, d] = m if abs(m) > faint else zero
+            second[row, d] = v if v > faint else zero
             table[row, d] -= scale1 * m / (np.sqrt(v) * scale2 + eps)
