@@ -111,6 +111,14 @@ FORMS = [
         ["0", "1", "2", "3"],
         clock=False,
     ),
+    Form(
+        "lastfm",
+        {"data1.txt": b"3\t1\t5\n4\t2\t1\n", "test1.txt": b"3\t2\t7\n"},
+        (2, 2, 3),
+        ["1", "2"],
+        clock=False,
+        options={"reader": "lastfm"},
+    ),
     Form("sequences", {"Beauty.txt": b"1 5 5 4\n2 4 6\n"}, (2, 3, 5), ["5", "5", "4"], clock=False),
     Form(
         "comirec",
@@ -189,7 +197,7 @@ def test_every_reader_of_the_catalogue_has_a_fixture_and_a_doc_line() -> None:
 
 def test_folders_of_known_layouts_are_read(tmp_path: Path) -> None:
     for form in FORMS:
-        if form.reader in ("atomic", "movielens", "lightgcn", "comirec", "tencentgr"):
+        if form.reader in ("atomic", "movielens", "lightgcn", "lastfm", "comirec", "tencentgr"):
             folder = tmp_path / form.reader / next(iter(form.files))
             folder.parent.mkdir(exist_ok=True)
             file = put(folder, form.files)

@@ -16,7 +16,7 @@ from polyrec.data.readers.formats.atomic import atomic
 from polyrec.data.readers.formats.comirec import reviews, taobao, triples
 from polyrec.data.readers.formats.delimited import delimited
 from polyrec.data.readers.formats.frames import frame, is_frame, parquet
-from polyrec.data.readers.formats.lists import lightgcn, sequences
+from polyrec.data.readers.formats.lists import lastfm, lightgcn, sequences
 from polyrec.data.readers.formats.movielens import movielens
 from polyrec.data.readers.formats.tencentgr import tencentgr
 from polyrec.data.readers.options import ReadOptions
@@ -38,6 +38,7 @@ READERS: dict[str, Reader] = {
     "atomic": atomic,
     "movielens": movielens,
     "lightgcn": lightgcn,
+    "lastfm": lastfm,
     "sequences": sequences,
     "comirec": triples,
     "reviews": reviews,

@@ -8,7 +8,7 @@ from pathlib import Path
 from polyrec.data.readers.faults import fault, near
 from polyrec.data.readers.formats.atomic import SUFFIXES, beside
 from polyrec.data.readers.formats.comirec import TRIPLE, triple_files
-from polyrec.data.readers.formats.lists import part_files
+from polyrec.data.readers.formats.lists import part_files, play_files
 from polyrec.data.readers.formats.movielens import is_movielens
 from polyrec.data.readers.formats.tencentgr import is_tencentgr
 from polyrec.data.readers.text.content import HEAD, empty, head, refuse_binary
@@ -74,6 +74,8 @@ def _folder(path: Path) -> str:
         return "movielens"
     if {"train", "test"} <= set(part_files(path)):
         return "lightgcn"
+    if len(play_files(path)) == 2:
+        return "lastfm"
     if len(triple_files(path)) == 3:
         return "comirec"
     if is_tencentgr(path):
@@ -83,7 +85,7 @@ def _folder(path: Path) -> str:
         str(path),
         f"is a folder of no known layout ({told or 'no files'})",
         "known: NAME.inter; u.data, ratings.dat or ratings.csv; train.txt and test.txt; "
-        "NAME_train.txt, NAME_valid.txt, NAME_test.txt; seq.jsonl",
+        "data1.txt and test1.txt; NAME_train.txt, NAME_valid.txt, NAME_test.txt; seq.jsonl",
         "name one file in it",
     )
 
@@ -125,6 +127,8 @@ def _text(path: Path, first: bytes) -> str:
         )
     if lines[0].startswith(b"{"):
         return "reviews"
+    if path in (plays := play_files(path)).values() and len(plays) == 2:
+        return "lastfm"
     if path.name.startswith("UserBehavior.csv") and 5 in _fields(lines, b","):
         return "taobao"
     if TRIPLE.fullmatch(path.name) and _integers(lines, b",") > 0.5 and 3 in _fields(lines, b","):

@@ -1,12 +1,14 @@
 """Ragged integers, a line an actor: `user item item ...`.
 
 Two formats share the shape and differ in meaning: in a LightGCN list the order of items says
-nothing, in a sequence list (S3-Rec, ICLRec) it is the order in time. Neither has a clock.
+nothing, in a sequence list (S3-Rec, ICLRec) it is the order in time. Neither has a clock. Last.fm,
+the fourth set of LightGCN's code, is a table instead: `user item weight`.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +20,12 @@ from polyrec.data.readers.faults import fault, shown
 from polyrec.data.readers.options import ReadOptions, within
 from polyrec.data.readers.rows import Rows, joined
 from polyrec.data.readers.text.content import Text, open_text
+from polyrec.data.readers.text.parse import parse
+from polyrec.data.readers.text.shape import Shape
 
 ROLES = Mapping({"actor": "user", "target": "item"})
 PARTS = {"train": 0, "valid": 1, "test": 2}
+PLAYS = {"data1": 0, "test1": 2}
 NOT_TEXT_OF_INTEGERS = re.compile(rb"[^0-9 \t\n]")
 LONGEST = 18  # digits that surely fit into 64 bits
 
@@ -30,19 +35,49 @@ def lightgcn(path: Path, options: ReadOptions) -> Draft:
     files = part_files(path)
     texts = {part: open_text(file, options) for part, file in files.items()}
     rows = [read_lists(text, options) for text in texts.values()]
-    whole = joined(" + ".join(text.name for text in texts.values()), rows)
-    part = np.repeat([PARTS[name] for name in texts], [r.count for r in rows]).astype(np.int8)
-    if len(rows) > 1:
-        refuse_overlap(whole, part, options)
-    return Draft(
-        reader="lightgcn",
-        rows=whole,
-        mapping=ROLES,
-        options=options,
-        part=part if len(rows) > 1 else None,
-        sha256={text.name: text.sha256 for text in texts.values()},
-        notes=("no times, and the order of a list means nothing",),
-    )
+    note = "no times, and the order of a list means nothing"
+    draft = Draft("lightgcn", rows[0], ROLES, options, notes=(note,))
+    return draft if len(rows) == 1 else _split(draft, rows, [PARTS[name] for name in texts])
+
+
+def lastfm(path: Path, options: ReadOptions) -> Draft:
+    """Last.fm as LightGCN's code has it: data1.txt and test1.txt, `user item weight`, a split."""
+    files = play_files(path)
+    if missing := [f"{part}.txt" for part in PLAYS if part not in files]:
+        raise fault(
+            path.name,
+            f"no {' and no '.join(missing)} beside it",
+            "the split is data1.txt and test1.txt",
+            "put them together, or --reader delimited for one file alone",
+        )
+    shape = Shape("\t", "", ("user", "item", "weight"), 0, 1)
+    texts = [open_text(file, options) for file in files.values()]
+    rows = [_whole(parse(text, shape, options)) for text in texts]
+    roles = Mapping({"actor": "user", "target": "item", "weight": "weight"})
+    draft = Draft("lastfm", rows[0], roles, options, notes=("no times",))
+    return _split(draft, rows, list(PLAYS.values()))
+
+
+def _whole(rows: Rows) -> Rows:
+    """The rows with ids as int64."""
+    try:
+        ids = {name: rows.columns[name].cast(pa.int64()) for name in ROLES.roles.values()}
+    except pa.ArrowInvalid as error:
+        raise fault(
+            rows.name,
+            f"an id is no integer ({shown(error)})",
+            "user, item and weight are numbers",
+            "--reader delimited reads text keys",
+        ) from None
+    return replace(rows, columns={**rows.columns, **ids})
+
+
+def _split(draft: Draft, rows: list[Rows], parts: list[int]) -> Draft:
+    """The draft of several files that are the parts of a split."""
+    whole = joined(" + ".join(r.name for r in rows), rows)
+    part = np.repeat(parts, [r.count for r in rows]).astype(np.int8)
+    refuse_overlap(whole, part, draft.options)
+    return replace(draft, rows=whole, part=part, sha256={r.name: r.sha256 for r in rows})
 
 
 def sequences(path: Path, options: ReadOptions) -> Draft:
@@ -62,6 +97,13 @@ def part_files(path: Path) -> dict[str, Path]:
     if path.is_dir() or path in found.values():
         return found
     return {"train": path}
+
+
+def play_files(path: Path) -> dict[str, Path]:
+    """Last.fm's files of a folder, or of the folder of a file."""
+    folder = path if path.is_dir() else path.parent
+    found = {part: sorted(folder.glob(f"{part}.txt*")) for part in PLAYS}
+    return {part: names[0] for part, names in found.items() if names}
 
 
 def read_lists(text: Text, options: ReadOptions) -> Rows:
