@@ -165,7 +165,7 @@ def words(peers: str, threads: int, passes: int) -> Iterator[dict]:
             "one shard": how,
             "two shards": replace(how, shards=2),
             "eight shards": replace(how, shards=8),
-            "loose": replace(how, updates="loose"),
+            f"loose, {threads} shards": replace(how, updates="loose", shards=threads),
         }
         models = {n: Word2Vec(len(truth), 128, training) for n, training in ours.items()}
         rows = []

@@ -52,7 +52,7 @@ class Progress:
 
     `epoch` and `step` count within the stage. `losses` are the latest ones of each task;
     `metrics` holds every evaluation of this run, oldest first, each with "stage", "epoch" and
-    "step" beside its values. Everything but `ranks` and the notes survives JSON.
+    "step" beside its values. Everything but `ranks`, the notes and who `hears` survives JSON.
     """
 
     seed: int = 0
@@ -64,6 +64,7 @@ class Progress:
     ranks: Ranks = field(default_factory=Alone)
     notes: dict[str, float] = field(default_factory=dict)
     later: dict[str, Callable[[], float | Tensor]] = field(default_factory=dict, repr=False)
+    hears: Callable[[float], None] | None = field(default=None, repr=False, compare=False)
 
     def seed_of(self, purpose: str) -> int:
         """The seed of one purpose at this step."""
@@ -82,6 +83,11 @@ class Progress:
             self.later[name] = value
         else:
             self.notes[name] = float(value)
+
+    def done(self, part: float) -> None:
+        """Tells whoever waits which part, up to 1, of a stage without steps is done."""
+        if self.hears is not None:
+            self.hears(part)
 
     def noted(self) -> dict[str, float]:
         """Every number left since the last `forget`, closures called."""

@@ -95,6 +95,15 @@ def test_the_record_says_whether_a_run_can_be_repeated() -> None:
         assert progress.noted()["reproducible"] == told
 
 
+@pytest.mark.parametrize("how", [SMALL, replace(SMALL, shards=2, round_words=50)])
+def test_whoever_waits_hears_the_part_that_is_read(how: Training) -> None:
+    heard: list[float] = []
+    Word2Vec(30, 4, how).solve(groups(60), Progress(hears=heard.append))
+    assert heard == sorted(heard)
+    assert len(heard) >= how.epochs
+    assert heard[-1] == 1.0
+
+
 def test_order_within_a_window_is_ignored() -> None:
     """Sentences read backwards have the same pairs: the same loss from the same vectors."""
     how = Training(min_count=1, window=2, reading="full", epochs=1)

@@ -16,6 +16,7 @@ from polyrec.data import Split
 from polyrec.data.events import JSON, Source
 from polyrec.evaluate import Report
 from polyrec.experiment.stored import restore
+from polyrec.experiment.watching import clock
 from polyrec.files import writing
 from polyrec.recipes import Plan, Recipe, nouns, primary, reasons
 from polyrec.run import Run
@@ -192,13 +193,6 @@ def _patient_until(stage: Stage, top: Best | None) -> int | None:
         return None
     end = top.step + (stage.stop.patience + 1) * stage.judge.steps(stage.epoch)
     return end if end < stage.steps else None
-
-
-def clock(seconds: float) -> str:
-    """Seconds as h:mm:ss, or m:ss below an hour."""
-    whole = round(min(max(seconds, 0.0), 86_400 * 99))
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
 def reference(recipe: Recipe, variant: str, split: Split) -> dict[str, Any]:

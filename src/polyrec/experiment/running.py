@@ -22,7 +22,7 @@ from polyrec.experiment.figures import Judged, Trained
 from polyrec.experiment.folders import free, name_of, onwards
 from polyrec.experiment.graphs import checks
 from polyrec.experiment.stored import Stored, has_effect, made, restore, stored
-from polyrec.experiment.watching import Quiet, Watch
+from polyrec.experiment.watching import Quiet, Watch, share_done
 from polyrec.files import writing_folder
 from polyrec.recipes import (
     Recipe,
@@ -219,7 +219,7 @@ def _finish(job: Job, end: Callable[[Job], T]) -> T:
 
 def _trained(job: Job) -> Progress:
     """Trains to the end."""
-    progress = Progress(seed=job.config.seed)
+    progress = Progress(seed=job.config.seed, hears=share_done(job.watch, "solve"))
     progress = fit(job.model, job.plan.stages, _validation(job), progress, job.run, _options(job))
     job.watch.progress(f"  {_ending(job.run)}", final=True)
     return progress

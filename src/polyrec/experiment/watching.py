@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -20,3 +22,21 @@ class Quiet:
 
     def progress(self, text: str, final: bool = False) -> None:
         """Not said."""
+
+
+def share_done(watch: Watch, what: str) -> Callable[[float], None]:
+    """Tells a watch how much of some work is done, and when it ends at that rate."""
+    began = time.monotonic()
+
+    def told(part: float) -> None:
+        left = (time.monotonic() - began) * (1 - part) / max(part, 1e-9)
+        watch.progress(f"  {what} {100 * part:.0f}% · {clock(left)} left")
+
+    return told
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss, or m:ss below an hour."""
+    whole = round(min(max(seconds, 0.0), 86_400 * 99))
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from polyrec.experiment.ablation.arms import Arm, Bench
 from polyrec.experiment.ablation.trainings.shelf import Shelf
-from polyrec.experiment.figures import clock
+from polyrec.experiment.watching import clock
 
 QUARTER = 0.25
 FIRM, WEAK = 5, 3  # seeds

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from polyrec.data.readers.graphs import NodeLabels, recognise_graph
 from polyrec.data.readers.recognise import need_file
 from polyrec.evaluate import OPERATORS, Links, Spread, classify, foretold, foretold_by, hold_out
-from polyrec.experiment.watching import Quiet, Watch
+from polyrec.experiment.watching import Quiet, Watch, share_done
 from polyrec.graph import DeepWalks, Graph, Node2VecWalks
 from polyrec.graph.reading import Network, read_network, read_planetoid_network
 from polyrec.models.embedding import (
@@ -102,7 +102,8 @@ def embed(
         watch.line(f"  {line}")
     watch.line(f"{path}: {nodes:,} nodes, {edges:,} edges to learn from, {settings.model}")
     held = _model(settings, nodes)
-    held.solve(learnt, Progress(seed=settings.seed))
+    hears = share_done(watch, f"{settings.model}: read")
+    held.solve(learnt, Progress(seed=settings.seed, hears=hears))
     vectors, met = held.vectors, (held.words.seen[1:] > 0).numpy()
     watch.line(f"vectors of {int(met.sum()):,} nodes, width {settings.dim}")
     found: dict[str, Any] = {"nodes": nodes, "edges": edges, "settings": asdict(settings)}

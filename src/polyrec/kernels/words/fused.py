@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from polyrec.kernels.graphs.rng import purpose, stream_key, unit_float
 from polyrec.kernels.words.contexts import Corpus, Rules, beside, kept
 from polyrec.kernels.words.targets import Targets, asked
-from polyrec.kernels.words.training import CENTERS, Tables, _desk, _logistic
+from polyrec.kernels.words.training import CENTERS, Tables, Told, _desk, _logistic, nobody
 
 Floats = NDArray[np.floating]
 I32 = NDArray[np.int32]
 WEIGHTED, MEAN, SUM, CONCAT = 0, 1, 2, 3  # fusions
 OWN_ROWS = purpose("own rows")
+PIECE = 5_000  # sentences between two words to whoever waits
 
 
 class Fused(NamedTuple):
@@ -43,23 +44,32 @@ class Fusion(NamedTuple):
 
 
 def train_fused(
-    tables: Fused, corpus: Corpus, targets: Targets, rules: Rules, fusion: Fusion
+    tables: Fused,
+    corpus: Corpus,
+    targets: Targets,
+    rules: Rules,
+    fusion: Fusion,
+    told: Told = nobody,
 ) -> None:
-    """One epoch, in place."""
+    """One epoch, in place; `told` hears now and then how many sentences are read."""
     none = np.zeros(1, np.int32)
-    _run(tables, Tables(tables.v, tables.v, none, none), corpus, targets, rules, fusion)
+    sizes, sentences = Tables(tables.v, tables.v, none, none), len(corpus.start) - 1
+    for first in range(0, sentences, PIECE):
+        stop = min(first + PIECE, sentences)
+        _run(tables, sizes, corpus, targets, rules, fusion, (first, stop))
+        told(stop)
 
 
 @njit(cache=True)
-def _run(tables, sizes, corpus, targets, rules, fusion):  # type: ignore[no-untyped-def]
+def _run(tables, sizes, corpus, targets, rules, fusion, part):  # type: ignore[no-untyped-def]
     longest = 0
-    for sentence in range(len(corpus.start) - 1):
+    for sentence in range(part[0], part[1]):
         longest = max(longest, corpus.start[sentence + 1] - corpus.start[sentence])
     tokens = np.empty(longest, np.int32)
     desk = _desk(sizes, targets, rules)
     shares = np.empty((len(desk.near), tables.rows.shape[1]), tables.w.dtype)
     every = rules.epochs * corpus.start[-1]
-    for sentence in range(len(corpus.start) - 1):
+    for sentence in range(part[0], part[1]):
         begin = corpus.start[sentence]
         done = (rules.epoch * corpus.start[-1] + begin) / every
         lr = rules.lr + (rules.last_lr - rules.lr) * done

@@ -19,20 +19,31 @@ from numpy.typing import NDArray
 
 from polyrec.kernels.words.contexts import Corpus, Rules
 from polyrec.kernels.words.targets import Targets
-from polyrec.kernels.words.training import Tables, _run
+from polyrec.kernels.words.training import Tables, Told, _run, nobody
 
 Floats = NDArray[np.floating]
 I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
+PIECE = 100  # rounds between two words to whoever waits
 
 
 def train_exact(
-    tables: Tables, corpus: Corpus, targets: Targets, rules: Rules, bounds: I64
+    tables: Tables,
+    corpus: Corpus,
+    targets: Targets,
+    rules: Rules,
+    bounds: I64,
+    told: Told = nobody,
 ) -> None:
-    """One epoch in rounds, in place; `bounds` [R, S + 1] names the sentences of each shard."""
+    """One epoch in rounds, in place; `bounds` [R, S + 1] names the sentences of each shard.
+
+    `told` hears now and then how many of the rounds are done.
+    """
     shards = bounds.shape[1] - 1
     if shards == 1:
-        _alone(tables, corpus, targets, rules, bounds)
+        for first in range(0, len(bounds), PIECE):
+            _alone(tables, corpus, targets, rules, bounds[first : first + PIECE])
+            told(min(first + PIECE, len(bounds)))
         return
     copies = Tables(
         np.repeat(tables.u[None], shards, 0),
@@ -43,15 +54,29 @@ def train_exact(
     # a pool sleeps at the end of a round; compiled threads would spin there, a whole round long
     # where another program holds a core
     with ThreadPoolExecutor(min(shards, get_num_threads())) as pool:
-        for turn in bounds:
+        for done, turn in enumerate(bounds, 1):
             read = partial(_shard, copies, corpus, targets, rules, turn)
             list(pool.map(read, range(shards)))
             list(pool.map(partial(_met, tables, copies, rules.cap, shards), range(shards)))
+            told(done)
+
+
+def train_loose(
+    tables: Tables,
+    corpus: Corpus,
+    targets: Targets,
+    rules: Rules,
+    bounds: I64,
+    told: Told = nobody,
+) -> None:
+    """One epoch without locks: every shard writes into the same tables."""
+    for first in range(0, len(bounds), PIECE):
+        _loose(tables, corpus, targets, rules, bounds[first : first + PIECE])
+        told(min(first + PIECE, len(bounds)))
 
 
 @njit(cache=True, parallel=True)
-def train_loose(tables, corpus, targets, rules, bounds):  # type: ignore[no-untyped-def]
-    """One epoch without locks: every shard writes into the same tables."""
+def _loose(tables, corpus, targets, rules, bounds):  # type: ignore[no-untyped-def]
     for turn in range(len(bounds)):
         for shard in prange(bounds.shape[1] - 1):
             _run(tables, corpus, targets, rules, bounds[turn, shard], bounds[turn, shard + 1])

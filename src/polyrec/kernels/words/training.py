@@ -9,6 +9,7 @@ Letters: V words, d width, S shards.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from polyrec.kernels.words.targets import WHOLE, asked
 
 Floats = NDArray[np.floating]
 I32 = NDArray[np.int32]
+Told = Callable[[int], None]
 CENTERS = purpose("centers")
 FAR = 30.0  # beyond it the sigmoid of a float32 is 0 or 1
 LOG2_E, LN2_HIGH, LN2_LOW = 1.4426950408889634, 0.693145751953125, 1.42860682030941723e-6
@@ -35,6 +37,10 @@ class Tables(NamedTuple):
     v: Floats
     moves_u: I32  # [V], or [S, V]
     moves_v: I32
+
+
+def nobody(done: int) -> None:
+    """Hears how much is done, and says nothing."""
 
 
 @njit(cache=True)

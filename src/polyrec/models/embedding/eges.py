@@ -182,7 +182,8 @@ class EGES(nn.Module):
         corpus = Corpus(values, start.astype(np.int64), np.empty(0, np.float32))
         for epoch in range(self.how.epochs):
             rules = self.how.rules(progress.seed_of("contexts"), epoch)
-            fused.train_fused(tables, corpus, targets, rules, fusion)
+            told = self.how.told(progress, epoch, len(start) - 1)
+            fused.train_fused(tables, corpus, targets, rules, fusion, told)
         self.learnt.zero_()
         self.learnt[self.rows[1:][torch.from_numpy(seen > 0)].flatten()] = True
         self.learnt[0] = False

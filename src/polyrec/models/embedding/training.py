@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from polyrec.kernels.words import contexts
 from polyrec.kernels.words.targets import Targets, every_word, huffman, negatives
+from polyrec.types import Progress
 
 I64 = NDArray[np.int64]
 F32 = NDArray[np.float32]
@@ -129,6 +131,10 @@ class Training:
             epoch,
             self.cap,
         )
+
+    def told(self, progress: Progress, epoch: int, of: int) -> Callable[[int], None]:
+        """Hears how many of an epoch's `of` pieces are read, and tells the part of all epochs."""
+        return lambda read: progress.done((epoch + read / of) / self.epochs)
 
 
 def keep_chance(counts: I64, subsample: float, dialect: Dialect = "exact") -> F32:

@@ -88,7 +88,8 @@ class Word2Vec(nn.Module):
         train = train_exact if how.reproducible else train_loose
         for epoch in range(how.epochs):
             rules = how.rules(progress.seed_of("contexts"), epoch)
-            train(tables, Corpus(values, start, keep), targets, rules, bounds)
+            told = how.told(progress, epoch, len(bounds))
+            train(tables, Corpus(values, start, keep), targets, rules, bounds, told)
         progress.note("reproducible", float(how.reproducible))
 
     def _read(self, corpus: Ragged) -> tuple[I32, I64, I64]:
