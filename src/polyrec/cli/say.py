@@ -37,6 +37,8 @@ class Say:
                 sys.stdout.write("\r\033[2K" + text)
                 sys.stdout.flush()
                 self._live, self._shown = True, now
+            if final:  # what comes next must not be written over it
+                self._end_live()
         elif final or now - self._shown > QUIET_SECONDS:
             print(text, flush=True)
             self._shown = now

@@ -16,7 +16,7 @@ from polyrec.data import Split
 from polyrec.data.events import JSON, Source
 from polyrec.evaluate import Report
 from polyrec.experiment.stored import restore
-from polyrec.experiment.watching import clock
+from polyrec.experiment.watching import Watch, clock
 from polyrec.files import writing
 from polyrec.recipes import Plan, Recipe, nouns, primary, reasons
 from polyrec.run import Run
@@ -47,6 +47,7 @@ class Trained:
     split: Split
     model: nn.Module
     plan: Plan
+    watch: Watch
 
 
 def before(recipe: Recipe, split: Split, config: Any) -> Iterator[str]:
@@ -97,6 +98,7 @@ def judge(of: Trained, progress: Progress) -> Judged:
     reports = {}
     for part in ("valid", "test"):
         of.run.log("read", {"part": part, "step": step, "purpose": "report"})
+        of.watch.progress(f"  judging {part}, {len(getattr(of.split, part)):,} requests")
         reports[part] = of.plan.judge(own, part, checkpoint)
         evaluate.save(reports[part], of.run.path, f"{part}@{step}")
     oracle = of.recipe.ceiling(of.config, of.split)
@@ -211,6 +213,7 @@ def _baselines(of: Trained) -> Iterator[tuple[str, Report]]:
             continue
         plain = {"diversity": 0.0} if "diversity" in reasons(type(of.config)) else {}
         config = dataclasses.replace(of.config, **settings, **plain)
+        of.watch.progress(f"  beside it: {name}")
         model = of.recipe.model(config, of.split.facts)
         plan = of.recipe.plan(config, of.split, model)
         fit(model, plan.stages, lambda *_: {}, Progress(seed=config.seed))

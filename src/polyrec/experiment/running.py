@@ -69,7 +69,6 @@ class Outcome:
 class Job(Trained):
     """One run on its way: everything that its steps share."""
 
-    watch: Watch
     began: float
 
 
