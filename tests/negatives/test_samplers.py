@@ -22,7 +22,16 @@ from polyrec.negatives import (
     deal,
     false_negatives,
 )
-from polyrec.types import Negatives, PairBatch, Progress, Ragged, RankingLoss, Requests, Scores
+from polyrec.types import (
+    Alone,
+    Negatives,
+    PairBatch,
+    Progress,
+    Ragged,
+    RankingLoss,
+    Requests,
+    Scores,
+)
 
 
 def batch(positives: Tensor, history: Ragged | None = None) -> PairBatch:
@@ -53,6 +62,18 @@ def test_parts_of_a_batch_each_have_a_set_of_their_own() -> None:
     assert torch.equal(draw.valid.expand(7, 6), expected)
     with pytest.raises(ValueError, match="share=batch"):
         Uniform(50, 6, share="row", parts=3)
+
+
+def test_parts_of_a_batch_are_the_same_in_one_process_and_in_two() -> None:
+    sampler, asked = Uniform(50, 6, parts=4), torch.arange(1, 9)
+    (whole,) = sampler.sample(batch(asked), Progress(seed=1)).draws
+    halves = [
+        sampler.sample(batch(half), Progress(seed=1, ranks=Alone(rank, 2))).draws[0]
+        for rank, half in enumerate(asked.split(4))
+    ]
+    assert torch.equal(torch.cat([half.row for half in halves]), whole.row)
+    assert all(torch.equal(half.ids, whole.ids) for half in halves)
+    assert torch.equal(torch.cat([half.valid for half in halves]), whole.valid)
 
 
 def test_log_uniform_ranks_the_items_itself() -> None:
