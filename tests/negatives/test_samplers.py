@@ -60,8 +60,6 @@ def test_parts_of_a_batch_each_have_a_set_of_their_own() -> None:
     assert draw.row.tolist() == [0, 0, 0, 1, 1, 2, 2]
     expected = draw.ids[draw.row] != asked.positives[:, None]
     assert torch.equal(draw.valid.expand(7, 6), expected)
-    with pytest.raises(ValueError, match="share=batch"):
-        Uniform(50, 6, share="row", parts=3)
 
 
 def test_parts_of_a_batch_are_the_same_in_one_process_and_in_two() -> None:
@@ -263,6 +261,12 @@ def test_sources_of_a_mixture_draw_apart() -> None:
         (lambda: Uniform(0, 1), "items=0, need at least 1"),
         (lambda: Uniform(9, 1, share="user"), "share='user', use one of batch, sequence, row"),
         (lambda: Uniform(9, 1, draws="once"), "draws='once', use replacement or unique"),
+        (lambda: Uniform(9, 1, parts=2.5), "parts=2.5, need a whole number from 1"),
+        (lambda: Uniform(9, 1, parts=0), "parts=0, need a whole number from 1"),
+        (
+            lambda: Uniform(9, 1, share="row", parts=3),
+            "parts=3 needs share=batch, got share=row",
+        ),
         (lambda: LogUniform(9, None, 1), "counts=None, need 10"),
         (
             lambda: LogUniform(900, torch.ones(900), 5),

@@ -93,6 +93,11 @@ def test_exact_adam_decays_whole_tables_as_dense_adam_does_where_it_is_asked_to(
     assert torch.allclose(ours, theirs, atol=1e-6)
 
 
+def test_a_table_that_would_grow_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"table_decay=-1\.0, need >= 0"):
+        Adam(table_decay=-1.0)
+
+
 def test_clipping_shortens_the_whole_gradient_sparse_repeats_merged() -> None:
     sparse, dense = table(), table()
     other = nn.Parameter(torch.ones(3))

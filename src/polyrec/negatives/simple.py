@@ -55,8 +55,12 @@ class Uniform:
             raise ValueError(f"uniform: draws={self.draws!r}, use replacement or unique")
         check_count(self.count, self.items, unique=self.draws == "unique")
         check_share(self.share)
-        if self.parts < 1 or (self.parts > 1 and self.share != "batch"):
-            raise ValueError(f"uniform: parts={self.parts}: at least 1, and more for share=batch")
+        if not isinstance(self.parts, int) or self.parts < 1:
+            raise ValueError(f"uniform: parts={self.parts}, need a whole number from 1")
+        if self.parts > 1 and self.share != "batch":
+            raise ValueError(
+                f"uniform: parts={self.parts} needs share=batch, got share={self.share}"
+            )
 
     def with_count(self, count: int) -> Self:
         """The same sampler with another number of negatives."""

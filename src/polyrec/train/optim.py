@@ -55,6 +55,10 @@ class Adam:
     weight_decay: float = 0.0  # added to the gradient; never on tables with sparse gradients
     table_decay: float = 0.0  # the same for those tables, all their rows
 
+    def __post_init__(self) -> None:
+        if not self.table_decay >= 0:
+            raise ValueError(f"adam: table_decay={self.table_decay}, need >= 0; 0 decays no table")
+
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """An optimiser for these parameters."""
         return _RowAdam(parameters, self, "exact", "gradient")
