@@ -21,6 +21,7 @@ from polyrec.negatives import (
     Uniform,
     deal,
     false_negatives,
+    masks,
 )
 from polyrec.types import (
     Alone,
@@ -53,6 +54,13 @@ def scores(logits: Tensor, positives: Tensor, negatives: Negatives, weight: Tens
     )  # fmt: skip
 
 
+@pytest.fixture(params=[masks.TABLE, 0], ids=["by a table", "by a search"])
+def places(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to find what is masked: the table serves small catalogues alone."""
+    monkeypatch.setattr(masks, "TABLE", request.param)
+
+
+@pytest.mark.usefixtures("places")
 def test_parts_of_a_batch_each_have_a_set_of_their_own() -> None:
     asked = batch(torch.tensor([1, 2, 3, 4, 5, 6, 7]))
     (draw,) = Uniform(50, 6, parts=3).sample(asked, Progress(seed=1)).draws
@@ -132,6 +140,7 @@ def test_in_batch_expects_the_other_rows_times_the_stream_s_chance() -> None:
     assert negatives.pos_log_q.exp().tolist() == pytest.approx([1.5, 0.9, 0.6, 1.5])
 
 
+@pytest.mark.usefixtures("places")
 def test_in_batch_masks_duplicates_of_the_target() -> None:
     valid = InBatch(torch.tensor([0, 0.5, 0.5])).sample(batch(torch.tensor([1, 2, 1])), Progress())
     assert valid.draws[0].valid.tolist() == [
@@ -297,6 +306,7 @@ def test_a_sampler_refuses_what_it_cannot_draw(make, text: str) -> None:  # type
         make()
 
 
+@pytest.mark.usefixtures("places")
 def test_history_of_asked_positions_is_the_whole_sequence() -> None:
     history = Ragged.of([[1, 2, 3], [4, 5]])
     requests = Requests(torch.arange(2), history, asked=torch.tensor([0, 1, 3]))
@@ -311,6 +321,7 @@ def test_history_of_asked_positions_is_the_whole_sequence() -> None:
         assert torch.equal(draw.valid, ~seen)
 
 
+@pytest.mark.usefixtures("places")
 def test_false_negatives_are_the_share_of_valid_entries_that_come_true() -> None:
     now = batch(torch.tensor([1, 2]))
     negatives = All(4).sample(now, Progress())  # row 0 meets 2 3 4, row 1 meets 1 3 4
