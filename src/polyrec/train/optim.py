@@ -3,7 +3,8 @@
 Tables of vectors get gradients for the rows of a batch alone. `LazyAdam` moves only those rows:
 an untouched row keeps its value and its moments. `Adam` is the published algorithm, in which every
 row moves at every step; on 368k x 64 it costs a hundred times more. They are different
-mathematics: compare them by quality before trusting either. No optimiser decays such a table.
+mathematics: compare them by quality before trusting either. Only `Adam.table_decay` decays such a
+table.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Histories read once, however many questions are put along them, and no work on padding.
 
 Events lie packed, [E, D], row after row. Whatever looks at one event alone (projections, feed-
-forward, norms) runs on them as they are; only attention needs rows. Short ones are attended as
-they lie (`short`); others come in groups of similar length, padded at the right to the
-longest of the group.
+forward, norms) runs on them as they are; only attention needs rows. On a processor short ones are
+attended as they lie (`short`); others come in groups of similar length, padded at the right to
+the longest of the group.
 
 Letters: S rows, E events, R questions, T the longest row of a group.
 """
