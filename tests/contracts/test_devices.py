@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from tests.contracts.test_recipes import OWN, SMALL, variants
 from tests.experiment.orders import lines, read, say
 
 from polyrec.experiment.stored import made
 from polyrec.recipes import all_read, compose, processor_only, recipe
+from polyrec.train import Adam
 
 CLOSE = 2e-3  # of a loss: sums in another order, products in another precision
 FOUND = torch.accelerator.current_accelerator(check_available=True)
@@ -56,6 +58,23 @@ def test_the_first_loss_is_the_processors(name: str, variant: str, tmp_path: Pat
     assert here.keys() == there.keys()
     for task, value in here.items():
         assert math.isclose(value, there[task], rel_tol=CLOSE), task
+
+
+@needed
+def test_a_table_that_decays_moves_as_on_the_processor() -> None:
+    found = []
+    for device in ("cpu", str(FOUND)):
+        start = torch.randn(12, 5, generator=torch.Generator().manual_seed(1)).to(device)
+        table = torch.nn.Parameter(start)
+        optimiser = Adam(table_decay=0.1).build([table])
+        optimiser.param_groups[0]["lr"] = 0.02
+        for _ in range(3):
+            rows = torch.tensor([3, 1, 3], device=device)
+            F.embedding(rows, table, sparse=True).square().sum().backward()
+            optimiser.step()
+            optimiser.zero_grad()
+        found.append(table.detach().cpu())
+    assert torch.allclose(*found, atol=1e-5)
 
 
 @needed

@@ -25,6 +25,7 @@ from polyrec.negatives import (
     Uniform,
     Unseen,
     Varying,
+    masks,
 )
 from polyrec.types import Draw, Negatives, PairBatch, Progress, Ragged, Requests, Sampler
 
@@ -111,11 +112,18 @@ def same(a: Negatives, b: Negatives) -> bool:
     return all(torch.equal(x, y) for x, y in zip(met(a), met(b), strict=True))
 
 
+@pytest.fixture(params=[masks.TABLE, 0], ids=["by a table", "by a search"])
+def places(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to find what is masked: the table serves small catalogues alone."""
+    monkeypatch.setattr(masks, "TABLE", request.param)
+
+
 @every
 def test_a_sampler_has_a_line_of_documentation(name: str) -> None:
     assert (SAMPLERS[name].__doc__ or "").splitlines()[0].endswith(".")
 
 
+@pytest.mark.usefixtures("places")
 @every
 def test_padding_and_the_own_positive_are_never_negatives(name: str) -> None:
     sampler = BUILD[name]()
@@ -126,6 +134,7 @@ def test_padding_and_the_own_positive_are_never_negatives(name: str) -> None:
         assert not bool((valid & (ids == batch(step).positives[:, None])).any())
 
 
+@pytest.mark.usefixtures("places")
 @every
 def test_every_id_that_is_not_the_own_positive_stays_valid(name: str) -> None:
     ids, _, valid = met(BUILD[name]().sample(batch(), Progress()))
@@ -171,6 +180,7 @@ def test_the_number_of_threads_changes_nothing(name: str) -> None:
         torch.set_num_threads(1)
 
 
+@pytest.mark.usefixtures("places")
 @every
 def test_masked_history_is_exactly_what_leaves(name: str) -> None:
     plain = met(BUILD[name]().sample(batch(), Progress()))

@@ -42,6 +42,11 @@ def test_a_pulled_intercept_is_liblinears(c: float) -> None:
         assert lines.bias[label] == pytest.approx(theirs.intercept_[0], abs=1e-4)
 
 
+def test_an_unknown_intercept_is_refused() -> None:
+    with pytest.raises(ValueError, match="intercept='Pulled', use free or pulled"):
+        one_vs_rest(*plane(), intercept="Pulled")  # type: ignore[arg-type]
+
+
 def test_a_label_nobody_has_comes_last_and_one_all_have_first() -> None:
     x, truth = plane()
     truth[:, 0], truth[:, 1] = True, False

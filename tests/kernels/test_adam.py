@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyrec.kernels.adam import Rates, adam_rows, merged_rows
+from polyrec.kernels.adam import Rates, adam_all, adam_rows, merged_rows
 
 
 @given(st.lists(st.integers(0, 19), max_size=60), st.integers(1, 7))
@@ -35,3 +37,21 @@ def test_the_update_is_the_published_one() -> None:
     assert np.allclose(table, wanted, rtol=1e-12)
     assert np.allclose(first[rows], m)
     assert np.allclose(second[rows], v)
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="compiled loops have one thread")
+def test_the_number_of_threads_changes_no_byte_of_a_whole_table() -> None:
+    found, before = [], numba.get_num_threads()
+    try:
+        for threads in (1, 2):
+            numba.set_num_threads(threads)
+            rng = np.random.default_rng(3)
+            parts = [rng.random((101, 7), np.float32) for _ in range(3)]
+            rows = rng.permutation(101)[:40]
+            touched = rows, rng.standard_normal((40, 7)).astype(np.float32)
+            slot, rates = np.full(101, -1, np.int32), Rates(0.05, 0.9, 0.99, 1e-8, 5)
+            adam_all(parts[0], (parts[1], parts[2]), touched, slot, rates, 0.1)
+            found.append([part.tobytes() for part in parts])
+    finally:
+        numba.set_num_threads(before)
+    assert found[0] == found[1]

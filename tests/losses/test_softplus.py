@@ -54,6 +54,24 @@ def test_what_stands_behind_a_mask_says_nothing(stood: float) -> None:
     assert (other.grad[~valid] == 0).all()
 
 
+@pytest.mark.parametrize("stood", [torch.inf, torch.nan])
+def test_a_weight_behind_a_mask_says_nothing(stood: float) -> None:
+    x, valid, weight = some()
+    other = weight.masked_fill(~valid, stood)
+    for each in (other, other.__getitem__):
+        found = softplus_sum(x, valid, each)
+        assert torch.equal(found, softplus_sum(x, valid, weight))
+        (grad,) = torch.autograd.grad(found.sum(), (x,))
+        (same,) = torch.autograd.grad(softplus_sum(x, valid, weight).sum(), (x,))
+        assert torch.equal(grad, same)
+
+
+def test_a_weight_that_is_no_number_and_counts_is_told() -> None:
+    x, valid, weight = some()
+    weight[0, int(valid[0].nonzero()[0])] = torch.nan
+    assert softplus_sum(x, valid, weight).isnan().tolist() == [True, *[False] * 4]
+
+
 def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     x, valid, weight = some(50)
     whole = softplus_sum(x, valid, weight)

@@ -278,6 +278,11 @@ def test_a_spectral_start_knows_who_is_near_whom_before_any_step():
     assert torch.isfinite(scores).all()
 
 
+def test_an_unknown_start_is_refused():
+    with pytest.raises(ValueError, match="start='spectrall', use tiny or spectral"):
+        make(UltraGCN, neighbours=4, start="spectrall")
+
+
 def test_a_spectral_start_is_the_same_each_time_and_fits_any_width():
     seen = two_camps()
     first, again = (make(UltraGCN, seen, neighbours=4, start="spectral") for _ in range(2))

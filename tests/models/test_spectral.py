@@ -158,6 +158,12 @@ def test_a_power_of_entries_beyond_the_budget_is_refused():
         model.prepare()
 
 
+def test_a_rank_that_the_graph_cannot_give_is_told():
+    with pytest.warns(UserWarning, match="rank=60: 50 items and 40 people give at most 39 vectors"):
+        model = solved(gf_cf(60))
+    assert model.vectors.shape == (ITEMS + 1, 39)
+
+
 @pytest.mark.parametrize(
     "settings", [{"alpha": 0.6}, {"power": 0.7}, {"rank": -1}, {"alpha": 2}, {"blur": ()}]
 )

@@ -21,8 +21,18 @@ from polyrec.negatives import (
     Uniform,
     deal,
     false_negatives,
+    masks,
 )
-from polyrec.types import Negatives, PairBatch, Progress, Ragged, RankingLoss, Requests, Scores
+from polyrec.types import (
+    Alone,
+    Negatives,
+    PairBatch,
+    Progress,
+    Ragged,
+    RankingLoss,
+    Requests,
+    Scores,
+)
 
 
 def batch(positives: Tensor, history: Ragged | None = None) -> PairBatch:
@@ -44,6 +54,13 @@ def scores(logits: Tensor, positives: Tensor, negatives: Negatives, weight: Tens
     )  # fmt: skip
 
 
+@pytest.fixture(params=[masks.TABLE, 0], ids=["by a table", "by a search"])
+def places(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to find what is masked: the table serves small catalogues alone."""
+    monkeypatch.setattr(masks, "TABLE", request.param)
+
+
+@pytest.mark.usefixtures("places")
 def test_parts_of_a_batch_each_have_a_set_of_their_own() -> None:
     asked = batch(torch.tensor([1, 2, 3, 4, 5, 6, 7]))
     (draw,) = Uniform(50, 6, parts=3).sample(asked, Progress(seed=1)).draws
@@ -51,8 +68,18 @@ def test_parts_of_a_batch_each_have_a_set_of_their_own() -> None:
     assert draw.row.tolist() == [0, 0, 0, 1, 1, 2, 2]
     expected = draw.ids[draw.row] != asked.positives[:, None]
     assert torch.equal(draw.valid.expand(7, 6), expected)
-    with pytest.raises(ValueError, match="share=batch"):
-        Uniform(50, 6, share="row", parts=3)
+
+
+def test_parts_of_a_batch_are_the_same_in_one_process_and_in_two() -> None:
+    sampler, asked = Uniform(50, 6, parts=4), torch.arange(1, 9)
+    (whole,) = sampler.sample(batch(asked), Progress(seed=1)).draws
+    halves = [
+        sampler.sample(batch(half), Progress(seed=1, ranks=Alone(rank, 2))).draws[0]
+        for rank, half in enumerate(asked.split(4))
+    ]
+    assert torch.equal(torch.cat([half.row for half in halves]), whole.row)
+    assert all(torch.equal(half.ids, whole.ids) for half in halves)
+    assert torch.equal(torch.cat([half.valid for half in halves]), whole.valid)
 
 
 def test_log_uniform_ranks_the_items_itself() -> None:
@@ -113,6 +140,7 @@ def test_in_batch_expects_the_other_rows_times_the_stream_s_chance() -> None:
     assert negatives.pos_log_q.exp().tolist() == pytest.approx([1.5, 0.9, 0.6, 1.5])
 
 
+@pytest.mark.usefixtures("places")
 def test_in_batch_masks_duplicates_of_the_target() -> None:
     valid = InBatch(torch.tensor([0, 0.5, 0.5])).sample(batch(torch.tensor([1, 2, 1])), Progress())
     assert valid.draws[0].valid.tolist() == [
@@ -242,6 +270,12 @@ def test_sources_of_a_mixture_draw_apart() -> None:
         (lambda: Uniform(0, 1), "items=0, need at least 1"),
         (lambda: Uniform(9, 1, share="user"), "share='user', use one of batch, sequence, row"),
         (lambda: Uniform(9, 1, draws="once"), "draws='once', use replacement or unique"),
+        (lambda: Uniform(9, 1, parts=2.5), "parts=2.5, need a whole number from 1"),
+        (lambda: Uniform(9, 1, parts=0), "parts=0, need a whole number from 1"),
+        (
+            lambda: Uniform(9, 1, share="row", parts=3),
+            "parts=3 needs share=batch, got share=row",
+        ),
         (lambda: LogUniform(9, None, 1), "counts=None, need 10"),
         (
             lambda: LogUniform(900, torch.ones(900), 5),
@@ -272,6 +306,7 @@ def test_a_sampler_refuses_what_it_cannot_draw(make, text: str) -> None:  # type
         make()
 
 
+@pytest.mark.usefixtures("places")
 def test_history_of_asked_positions_is_the_whole_sequence() -> None:
     history = Ragged.of([[1, 2, 3], [4, 5]])
     requests = Requests(torch.arange(2), history, asked=torch.tensor([0, 1, 3]))
@@ -286,6 +321,7 @@ def test_history_of_asked_positions_is_the_whole_sequence() -> None:
         assert torch.equal(draw.valid, ~seen)
 
 
+@pytest.mark.usefixtures("places")
 def test_false_negatives_are_the_share_of_valid_entries_that_come_true() -> None:
     now = batch(torch.tensor([1, 2]))
     negatives = All(4).sample(now, Progress())  # row 0 meets 2 3 4, row 1 meets 1 3 4

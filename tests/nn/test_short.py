@@ -80,17 +80,20 @@ def test_dropping_leaves_the_mean() -> None:
     assert torch.allclose(mean, attended(query, told, rows, HEADS, 0.0), atol=0.1)
 
 
-def test_the_number_of_threads_changes_no_byte() -> None:
-    rows = whole()
-    found = []
-    before = numba.get_num_threads()
-    for threads in {1, before}:
-        numba.set_num_threads(threads)
-        query, told = sides(rows)
-        out = attended(query, told, rows, HEADS, 0.0)
-        found.append((out, *torch.autograd.grad(out.square().sum(), (query, told))))
-    numba.set_num_threads(before)
-    assert all(torch.equal(a, b) for a, b in zip(found[0], found[-1], strict=True))
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="compiled loops have one thread")
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+def test_the_number_of_threads_changes_no_byte(rate: float) -> None:
+    rows, found, before = whole(), [], numba.get_num_threads()
+    try:
+        for threads in (1, 2):
+            numba.set_num_threads(threads)
+            torch.manual_seed(3)
+            query, told = sides(rows)
+            out = attended(query, told, rows, HEADS, rate)
+            found.append((out, *torch.autograd.grad(out.square().sum(), (query, told))))
+    finally:
+        numba.set_num_threads(before)
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
 @pytest.mark.parametrize("places", ["none", "rotary"])

@@ -80,6 +80,15 @@ def test_fit_all_trains_its_epochs_and_chooses_nothing() -> None:
     assert stage.steps == 3 * -(-len(split.train) // config.batch)  # an epoch of edges
 
 
+@pytest.mark.parametrize("examples", ["edges", "people"])
+def test_the_epoch_that_is_logged_is_the_one_that_is_asked_for(examples: str) -> None:
+    config = order("lightgcn", "epochs=2", f"examples={examples}")
+    split, progress = graphs.data(config), Progress(seed=1)
+    model = fresh_model(recipe("graphs"), config, split.facts)
+    fit(model, graphs.plan(config, split, model).stages, lambda *_: {}, progress)
+    assert progress.epoch == 2
+
+
 def test_fit_train_chooses_on_validation() -> None:
     config = order("default")
     split = graphs.data(config)

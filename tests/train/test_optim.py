@@ -93,6 +93,27 @@ def test_exact_adam_decays_whole_tables_as_dense_adam_does_where_it_is_asked_to(
     assert torch.allclose(ours, theirs, atol=1e-6)
 
 
+def test_a_whole_table_moves_and_decays_alike_on_other_devices() -> None:
+    """There a sparse gradient is filled up and handed to torch."""
+    how, here, there = Adam(table_decay=0.1), table(), table()
+    ours, other = how.build([here]), how.build([there])
+    for step in range(3):
+        F.embedding(ids(step, False), here, sparse=True).square().sum().backward()
+        assert here.grad is not None
+        with torch.no_grad():
+            ours._move_rows(here, here.grad, 0.02)  # type: ignore[attr-defined]
+            other._move([(there, here.grad.to_dense())], 0.02, how.table_decay)  # type: ignore[attr-defined]
+        here.grad = None
+    assert torch.allclose(here, there, atol=1e-6)
+    for name in ("exp_avg", "exp_avg_sq", "step"):
+        assert torch.allclose(ours.state[here][name], other.state[there][name], atol=1e-6)
+
+
+def test_a_table_that_would_grow_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"table_decay=-1\.0, need >= 0"):
+        Adam(table_decay=-1.0)
+
+
 def test_clipping_shortens_the_whole_gradient_sparse_repeats_merged() -> None:
     sparse, dense = table(), table()
     other = nn.Parameter(torch.ones(3))

@@ -6,7 +6,7 @@ Letters: N rows, D width, C labels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +38,10 @@ def one_vs_rest(
     tolerance: float = 1e-4,
     intercept: Intercept = "free",
 ) -> Lines:
-    """The lines that minimise w'w / 2 + c sum log(1 + exp(-y (x'w + b))), b free, y = +-1.
+    """The lines that minimise w'w / 2 + c sum log(1 + exp(-y (x'w + b))), b free unless pulled.
 
-    intercept="pulled" adds b'b / 2, as liblinear has it, which most published tables of node
-    vectors were made with: the odds of rare labels then lie nearer to even.
+    y = +-1. intercept="pulled" adds b'b / 2, as liblinear has it, which most published tables of
+    node vectors were made with: the odds of rare labels then lie nearer to even.
 
     The problems are solved together by L-BFGS, each in coordinates in which its curvature is
     nearly round: with a share p of positives about c p (1 - p) X'X + 1. A label that no row has,
@@ -53,10 +53,13 @@ def one_vs_rest(
         truth: [N, C].
 
     Raises:
-        ValueError: c is not positive, rows and labels differ in number, a number is not finite.
+        ValueError: c is not positive, intercept is unknown, rows and labels differ in number, a
+            number is not finite.
     """
     if c <= 0:
         raise ValueError(f"c={c}: need more than 0; 1 is usual, smaller pulls harder to 0")
+    if intercept not in get_args(Intercept):
+        raise ValueError(f"intercept={intercept!r}, use free or pulled")
     if len(x) != len(truth):
         raise ValueError(f"{len(x):,} rows and labels of {len(truth):,}: need as many")
     if not np.isfinite(x).all():

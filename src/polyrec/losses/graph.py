@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from polyrec.losses.ranking import number, over_negatives, row_mean
+from polyrec.losses.ranking import over_negatives, row_mean, valid_count
 from polyrec.losses.softplus import Weight, softplus_sum
 from polyrec.types import Scores
 
@@ -39,7 +39,7 @@ def weighted_bce(s: Scores, pos: Tensor, neg: Tensor | Weight, balance: float = 
 
     Source: UltraGCN (Mao et al. 2021), eq. 9, as its code balances the two parts.
     """
-    below = softplus_sum(s.neg, s.valid, neg) / number(s)
+    below = softplus_sum(s.neg, s.valid, neg) / valid_count(s)
     return row_mean(pos * F.softplus(-s.pos) + balance * below, s)
 
 
@@ -55,7 +55,7 @@ def linked(s: Scores, balance: float = 20.0) -> Tensor:
     """
     if not (math.isfinite(balance) and balance >= 0):
         raise ValueError(f"linked: balance={balance}, need >= 0; 20 is published")
-    below = softplus_sum(s.neg, s.valid) / number(s)
+    below = softplus_sum(s.neg, s.valid) / valid_count(s)
     return row_mean(F.softplus(-s.pos) + balance * below, s)
 
 

@@ -71,7 +71,7 @@ def interest_aware(s: Scores, beta: float = 1.0) -> Tensor:
     _need_log_q(s, "interest_aware")
     sharpened = logsumexp(s.neg, s.neg_log_q, s.valid, scale=1 + beta)
     flat = logsumexp(s.neg, s.neg.new_zeros(1, 1), s.valid, scale=beta)
-    hard = sharpened - flat + number(s).to(s.neg.dtype).log()
+    hard = sharpened - flat + valid_count(s).to(s.neg.dtype).log()
     return row_mean(F.softplus(hard - (s.pos - s.pos_log_q)), s)
 
 
@@ -198,10 +198,10 @@ def _masked(entry_BN: Tensor, s: Scores) -> Tensor:
 
 def over_negatives(entry_BN: Tensor, s: Scores) -> Tensor:
     """[B]: mean over the row's valid negatives; 0 where there is none."""
-    return _masked(entry_BN, s).sum(1) / number(s)
+    return _masked(entry_BN, s).sum(1) / valid_count(s)
 
 
-def number(s: Scores) -> Tensor:
+def valid_count(s: Scores) -> Tensor:
     """[B]: valid negatives of each row, 1 where there is none."""
     return s.valid.expand_as(s.neg).sum(1, dtype=torch.int32).clamp(min=1)
 

@@ -47,6 +47,10 @@ class _SoftplusSum(torch.autograd.Function):
                 slope.mul_(each)
                 value.mul_(each)
             result[at] = value.sum(1)
+            if weight is not None and not result[at].isfinite().all():  # 0 x inf behind a mask?
+                hidden = ~valid[at]
+                slope.masked_fill_(hidden, 0)
+                result[at] = value.masked_fill_(hidden, 0).sum(1)
         ctx.save_for_backward(slope_BN)
         return result
 

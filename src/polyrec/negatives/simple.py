@@ -38,6 +38,7 @@ class Uniform:
         parts: of share="batch": the batch in so many parts, each with a set of its own. An item in
             the only set of a large batch is pushed by all rows at once and rarely; Adam takes that
             for noise and moves it less. More parts meet more of the catalogue for the same product.
+            Several processes share the parts of the whole batch; each must bring as many rows.
     """
 
     items: int
@@ -54,8 +55,12 @@ class Uniform:
             raise ValueError(f"uniform: draws={self.draws!r}, use replacement or unique")
         check_count(self.count, self.items, unique=self.draws == "unique")
         check_share(self.share)
-        if self.parts < 1 or (self.parts > 1 and self.share != "batch"):
-            raise ValueError(f"uniform: parts={self.parts}: at least 1, and more for share=batch")
+        if not isinstance(self.parts, int) or self.parts < 1:
+            raise ValueError(f"uniform: parts={self.parts}, need a whole number from 1")
+        if self.parts > 1 and self.share != "batch":
+            raise ValueError(
+                f"uniform: parts={self.parts} needs share=batch, got share={self.share}"
+            )
 
     def with_count(self, count: int) -> Self:
         """The same sampler with another number of negatives."""
@@ -69,7 +74,9 @@ class Uniform:
         """Ids before masking, for `meet`."""
         sets, row = sets_of(batch, self.share)
         if self.parts > 1:
-            sets, row = self.parts, torch.arange(len(row)) * self.parts // max(len(row), 1)
+            ranks, rows = progress.ranks, len(row)
+            place = torch.arange(rows) + ranks.rank * rows  # in the batch of all processes
+            sets, row = self.parts, place * self.parts // max(ranks.size * rows, 1)
         own = own_purpose(purpose, self.share, progress)
         if self.draws == "unique":
             found = unique_uniform(self.items, self.count, sets, progress.seed_of(own))[0]

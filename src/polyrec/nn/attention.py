@@ -1,7 +1,7 @@
 """Blocks that let each event of a row look back at the ones before it.
 
 A block takes packed events [E, D] and which of them ask, and answers for those, [N, D]; none sees
-a later event. Attention of short rows is a compiled loop over them as they lie
+a later event. On a processor attention of short rows is a compiled loop over them as they lie
 (`nn.sequences.short`); else it is torch's scaled-dot-product kernel on groups of similar length,
 causal, with padding at the right where no event looks.
 

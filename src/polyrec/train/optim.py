@@ -3,7 +3,8 @@
 Tables of vectors get gradients for the rows of a batch alone. `LazyAdam` moves only those rows:
 an untouched row keeps its value and its moments. `Adam` is the published algorithm, in which every
 row moves at every step; on 368k x 64 it costs a hundred times more. They are different
-mathematics: compare them by quality before trusting either. No optimiser decays such a table.
+mathematics: compare them by quality before trusting either. Only `Adam.table_decay` decays such a
+table.
 """
 
 from __future__ import annotations
@@ -54,6 +55,10 @@ class Adam:
     eps: float = 1e-8
     weight_decay: float = 0.0  # added to the gradient; never on tables with sparse gradients
     table_decay: float = 0.0  # the same for those tables, all their rows
+
+    def __post_init__(self) -> None:
+        if not self.table_decay >= 0:
+            raise ValueError(f"adam: table_decay={self.table_decay}, need >= 0; 0 decays no table")
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """An optimiser for these parameters."""

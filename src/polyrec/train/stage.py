@@ -77,6 +77,7 @@ class Stage:
     `trains`: name prefixes of the parameters that learn; None = all. `shared`: prefixes of those
     that the tasks share, for the exact balances. `clip`: largest norm of the whole gradient.
     `keeps`: what else the state of training consists of (hard caches); saved with the model.
+    `epoch_steps`: steps that count as an epoch, where that is no pass over the first stream.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Stage:
     stop: Stop | None = None
     hooks: Sequence[Hook] = ()
     keeps: Mapping[str, nn.Module] = field(default_factory=dict)
+    epoch_steps: int | None = None
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -104,8 +106,8 @@ class Stage:
 
     @property
     def epoch(self) -> int:
-        """Steps of an epoch: those of the first task's stream."""
-        return self.tasks[0].stream.steps
+        """Steps of an epoch: `epoch_steps`, or those of the first task's stream."""
+        return self.tasks[0].stream.steps if self.epoch_steps is None else self.epoch_steps
 
     @property
     def steps(self) -> int:

@@ -20,7 +20,11 @@ I64 = NDArray[np.int64]
 
 
 class Rows(NamedTuple):
-    """Rows [S]: where their events and asking events begin, and how many; the last ones ask."""
+    """Rows [S]: where their events and asking events begin, and how many; the last ones ask.
+
+    Both of a row lie side by side, and no two rows share any: each row's thread writes its own
+    answers and gradients, and nobody else's.
+    """
 
     first: I64  # of E
     events: I64
@@ -38,6 +42,8 @@ def attend(
     rows: Rows, sides: tuple[Floats, Floats], kept: Floats, weights: Floats, heads: int
 ) -> Floats:
     """[N, D]: softmax(q k' / sqrt(C)) v over each asking event and those before it.
+
+    Rests on rows that do not overlap (`Rows`); it is not checked.
 
     Args:
         sides: queries [N, D], and keys beside values [E, 2 D].
@@ -57,7 +63,7 @@ def attend_back(
     heads: int,
     grad: Floats,
 ) -> tuple[Floats, Floats]:
-    """Gradients of both sides from that of the answers, [N, D]."""
+    """Gradients of both sides from that of the answers, [N, D]; rests on `Rows` as `attend`."""
     query, told = np.zeros_like(sides[0]), np.zeros_like(sides[1])
     _attend_back(rows, sides, (rows.pairs(heads), kept, weights), heads, (grad, query, told))
     return query, told

@@ -8,6 +8,7 @@ class. Letters: R requests, U people, n items, W requests of a block.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -152,9 +153,14 @@ class SpectralCF(nn.Module):
             )
         self.start.copy_(torch.from_numpy(start))
         self.target.zero_()[: len(target)] = torch.from_numpy(target)
-        if self.vectors.shape[1]:
-            scaled = self._scaled()
-            found = right_vectors(scaled, self.vectors.shape[1], self.how.svd)
+        if rank := self.vectors.shape[1]:
+            if rank < self.how.rank:
+                warnings.warn(
+                    f"rank={self.how.rank}: {self.items:,} items and {self.actors:,} people give "
+                    f"at most {rank} vectors, which were taken",
+                    stacklevel=2,
+                )
+            found = right_vectors(self._scaled(), rank, self.how.svd)
             self.vectors.copy_(torch.from_numpy(found))
 
     def prepare(self) -> _Answering:

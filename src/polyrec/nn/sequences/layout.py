@@ -1,9 +1,9 @@
 """Histories read once, however many questions are put along them, and no work on padding.
 
 Events lie packed, [E, D], row after row. Whatever looks at one event alone (projections, feed-
-forward, norms) runs on them as they are; only attention needs rows. Short ones are attended as
-they lie (`short`); others come in groups of similar length, padded at the right to the
-longest of the group.
+forward, norms) runs on them as they are; only attention needs rows. On a processor short ones are
+attended as they lie (`short`); others come in groups of similar length, padded at the right to
+the longest of the group.
 
 Letters: S rows, E events, R questions, T the longest row of a group.
 """
@@ -27,7 +27,7 @@ from polyrec.types import NOTHING, Requests
 WASTE = 0.5  # a group's shortest row is at least this part of its longest, if long enough to tell
 FEW = 0.02  # the same on an accelerator, where a further group costs more than padding
 SHORT = 4  # rows up to this length share a group
-MIDDLE = 64  # on a processor none holds shorter rows beside longer ones than this
+MIDDLE = 64  # on a processor no group mixes rows up to this length with longer ones
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ class Layout:
         device, start = self.ids.device, self.start[:-1]
         ordered, order = self.lengths.sort(stable=True)
         groups = []
-        for low, high in pairwise(_cuts(ordered, device.type == "cpu")):
+        rule = (WASTE, MIDDLE) if device.type == "cpu" else (FEW, 0)
+        for low, high in pairwise(_cuts(ordered, *rule)):
             rows, size = order[low:high], ordered[low:high]
             place = torch.arange(int(size[-1]))
             at = start[rows][:, None] + torch.minimum(place, size[:, None] - 1)
@@ -180,15 +181,19 @@ def _laid(
     )
 
 
-def _cuts(ordered: Tensor, here: bool) -> list[int]:
-    """Where groups begin and end among rows ordered by length; rows without events are outside."""
+def _cuts(ordered: Tensor, share: float, middle: int) -> list[int]:
+    """Where groups begin and end among rows ordered by length; rows without events are outside.
+
+    `share`: of a group's longest row that its shortest has at least, above `SHORT`. No group
+    mixes rows up to `middle` with longer ones; 0: any may.
+    """
     cut = int((ordered == 0).sum())
     cuts = [cut]
     while cut < len(ordered):
         shortest = int(ordered[cut])
-        reach = max(SHORT, int(shortest / (WASTE if here else FEW)))
-        if here and shortest <= MIDDLE:
-            reach = min(reach, MIDDLE)
+        reach = max(SHORT, int(shortest / share))
+        if shortest <= middle:
+            reach = min(reach, middle)
         cut = int(torch.searchsorted(ordered, reach, side="right"))
         cuts.append(cut)
     return cuts

@@ -55,7 +55,8 @@ def stream(config: Config, split: Split) -> parts.Cuts:
 def stage(config: Config, split: Split, model: nn.Module, edges: parts.Cuts) -> Stage:
     """One stage over edges: chosen on validation, or for fixed epochs where it is learnt too.
 
-    An epoch has as many steps as edges need, whoever is drawn.
+    An epoch has as many steps as edges need, whoever is drawn; PinSAGE's curriculum alone goes by
+    passes of its own stream.
     """
     epoch = -(-len(split.train) // config.batch)
     chosen: Mapping[str, Any] = {}
@@ -65,6 +66,7 @@ def stage(config: Config, split: Split, model: nn.Module, edges: parts.Cuts) -> 
             "select": config.select_by,
             "stop": Patience(config.select_by, config.patience),
         }
+    by_people = config.examples == "people" and config.model != "pinsage"
     hooks = [Hook(Steps(epoch), model.redraw, "edges")] if isinstance(model, SGL) else []
     return Stage(
         name="train",
@@ -74,6 +76,7 @@ def stage(config: Config, split: Split, model: nn.Module, edges: parts.Cuts) -> 
         optim=_optim(config),
         balance=Equal(),
         hooks=hooks,
+        epoch_steps=epoch if by_people else None,
         **chosen,
     )
 

@@ -30,7 +30,7 @@ class DegreeWeighted:
 
     Beside them, for each positive, the person's score of the item's `near` neighbours:
     -items * sum_j w_ij ln sigma(u . j). Sums of the authors' code are means over the batch here;
-    with their L2 over all parameters that is Adam's `weight_decay` = gamma / B.
+    with their L2 over all parameters that is `Adam(table_decay=gamma / B, eps=1e-8 / B)`.
 
     Arguments:
         rank: says who the negatives are; its own loss is not used.

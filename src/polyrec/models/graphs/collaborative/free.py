@@ -5,7 +5,7 @@ Letters: U people, n items, R requests, M distinct items, D width, K neighbours 
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -134,11 +134,16 @@ class UltraGCN(Factors):
         start: "tiny" (normal, 1e-4), as published, or "spectral" (`spectral_start`).
 
     Source: Mao et al. 2021, eq. 6 to 14.
+
+    Raises:
+        ValueError: the start is unknown.
     """
 
     def __init__(
         self, sizes: Sizes, dim: int = 64, neighbours: int = 10, start: Begin = "tiny"
     ) -> None:
+        if start not in get_args(Begin):
+            raise ValueError(f"ultragcn: start={start!r}, use tiny or spectral")
         super().__init__(sizes, dim, 1e-4)
         self.near, self.start = Neighbours(sizes.items, neighbours, 4_000), start
 
