@@ -70,12 +70,12 @@ def part(rank: int, folder: Path, stop: int) -> None:
 
 
 def together(folder: Path, stop: int = 0) -> None:
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")  # a fork after compiled loops ran would hang
     processes = [context.Process(target=part, args=(rank, folder, stop)) for rank in range(2)]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(240)
         assert process.exitcode == 0
 
 
