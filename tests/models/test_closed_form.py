@@ -1,12 +1,13 @@
 """Closed forms equal their formulas and refuse what memory will not hold."""
 
+import numba
 import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_matrix
 
 from polyrec.data.events import Events
-from polyrec.kernels.solving.als import Side, sweep
+from polyrec.kernels.solving.als import Side, basis, solved
 from polyrec.models import EASE, IALS, SLIM, ItemKNN, MostPopular, RP3beta, popularity
 from polyrec.types import Ragged, Requests
 
@@ -199,16 +200,33 @@ def dense_als(seen, w, h, alpha0, reg):
     return out
 
 
-def test_a_sweep_of_ials_is_the_dense_solution():
+@pytest.mark.parametrize("dim", [6, 40])  # more edges a row than columns, and fewer
+def test_a_sweep_of_ials_is_the_dense_solution(dim):
     log = events()
     seen = csr_matrix(binary(log))
-    h = np.random.default_rng(0).normal(size=(ITEMS + 1, 6)).astype(np.float32)
+    h = np.random.default_rng(0).normal(size=(ITEMS + 1, dim)).astype(np.float32)
     h[0] = 0
-    w = np.zeros((log.actors + 1, 6), np.float32)
     lengths = np.diff(seen.indptr)
     side = Side(seen.indptr.astype(np.int64), seen.indices, 0.02 * (lengths + 0.1 * ITEMS))
-    sweep(w, h, 0.1 * h.T.astype(float) @ h, side, (0, 6))
-    assert np.abs(w - dense_als(binary(log), w, h.astype(float), 0.1, 0.02)).max() < 1e-5
+    w = solved(basis(h, 0.1), side)
+    dense = dense_als(binary(log), np.zeros_like(w), h.astype(float), 0.1, 0.02)
+    assert np.abs(w - dense).max() < 2e-5
+    assert not w[lengths == 0].any()
+
+
+def test_the_number_of_threads_changes_no_byte_of_ials():
+    if numba.get_num_threads() == 1:
+        pytest.skip("one thread: nothing to compare")
+    before, found = numba.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            numba.set_num_threads(threads)
+            model = IALS(ITEMS, 16, 0.1, 0.02, 3)
+            model.solve(events())
+            found.append(model.vectors)
+    finally:
+        numba.set_num_threads(before)
+    assert torch.equal(*found)
 
 
 def loss_of(model, w, h, seen):
@@ -220,7 +238,7 @@ def loss_of(model, w, h, seen):
     return fit + model.reg * (ours + theirs)
 
 
-def test_more_sweeps_of_ials_lower_its_loss_and_blocks_reach_the_same():
+def test_more_sweeps_of_ials_lower_its_loss_and_width_costs_none():
     seen, found = binary(events()), []
     for dim, sweeps in ((8, 2), (8, 20), (40, 20)):
         model = IALS(ITEMS, dim, 0.1, 0.02, sweeps)
