@@ -32,6 +32,10 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "slim": {"model": "slim", **PUBLISHED},
     "ease": {"model": "ease", "l2": 200.0, "memory_mb": 16_000, **PUBLISHED},
     "ials": {"model": "ials", "dim": 256, **PUBLISHED},
+    # chosen on a validation part of Gowalla: width, and how little a thing not chosen weighs
+    "ials_wide": {
+        "model": "ials", "dim": 2_048, "alpha0": 0.01, "reg": 0.004, "sweeps": 4, **PUBLISHED,
+    },
     "gf_cf": {"model": "gf_cf", **PUBLISHED},
     "gf_cf_randomised": {"model": "gf_cf", "svd": "randomised", **PUBLISHED},
     "turbo_cf": {"model": "turbo_cf", **PUBLISHED},
