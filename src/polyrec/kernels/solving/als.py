@@ -21,6 +21,7 @@ Floats = NDArray[Any]
 # Loops that add up may take any order, those that write may not: kernels/rows/attention.py
 PLAIN: dict[str, Any] = {"cache": True, "fastmath": {"contract"}, "error_model": "numpy"}
 FREE: dict[str, Any] = {"cache": True, "fastmath": True, "error_model": "numpy"}
+BLOCK = 8_192  # rows that are held in double precision at once
 MANY = 0.6  # edges a width above which the system of the width is the cheaper one
 
 
@@ -44,8 +45,11 @@ class Side:
 
 def basis(other: Floats, weight: float) -> Basis:
     """Coordinates for rows that pay `weight` for the square of every product with `other`."""
-    wide = other.astype(np.float64)
-    cost, turn = np.linalg.eigh(weight * (wide.T @ wide))
+    gram = np.zeros((other.shape[1], other.shape[1]))
+    for first in range(0, len(other), BLOCK):
+        wide = other[first : first + BLOCK].astype(np.float64)
+        gram += wide.T @ wide
+    cost, turn = np.linalg.eigh(weight * gram)
     turn = turn.astype(np.float32)
     return Basis(other @ turn, np.maximum(cost, 0.0), turn)
 

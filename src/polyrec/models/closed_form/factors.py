@@ -62,8 +62,8 @@ class IALS(nn.Module):
     def solve(self, events: Events) -> None:
         """Alternates between people and items from a seeded start."""
         items, dim = len(self.vectors) - 1, self.vectors.shape[1]
-        need = 4 * (events.actors + items + 2) * dim + 12 * len(events)
-        fits(need, self.budget_mb, f"iALS: both sides' {dim} numbers", "dim")
+        need = 8 * (events.actors + items + 2) * dim + 24 * dim**2 + 12 * len(events)
+        fits(need, self.budget_mb, f"iALS: both sides' {dim} numbers, twice,", "dim")
         seen = binary(events, items + 1)
         chosen = seen.T.tocsr()
         draw = np.random.default_rng(derived_seed(1, "ials"))
