@@ -34,7 +34,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "ials": {"model": "ials", "dim": 256, **PUBLISHED},
     # chosen on a validation part of Gowalla: width, and how little a thing not chosen weighs
     "ials_wide": {
-        "model": "ials", "dim": 2_048, "alpha0": 0.01, "reg": 0.004, "sweeps": 4, **PUBLISHED,
+        "model": "ials", "dim": 2_048, "alpha0": 0.03, "reg": 0.002, "sweeps": 4, **PUBLISHED,
     },
     "gf_cf": {"model": "gf_cf", **PUBLISHED},
     "gf_cf_randomised": {"model": "gf_cf", "svd": "randomised", **PUBLISHED},
