@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.stats import chi2
 
-from polyrec.kernels.graphs.walks import FIRST, SECOND, STRONG, Bias, Rows, alias_row, rows_of, walk
+from polyrec.kernels.draws import alias_row
+from polyrec.kernels.graphs.walks import FIRST, SECOND, STRONG, Bias, Rows, rows_of, walk
 
 N = 10
 

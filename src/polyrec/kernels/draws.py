@@ -171,3 +171,40 @@ def _alias_table(share: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
         else:
             alias[small[i]] = np.argmax(share)
     return chance, alias
+
+
+@njit(cache=True, error_model="numpy")
+def alias_row(
+    weight: NDArray[np.float32],
+    total: float,
+    chance: NDArray[np.float32],
+    alias: NDArray[np.int32],
+) -> None:
+    """The same for one row of a graph, in place; a weight of 0 is never drawn."""
+    size = len(weight)
+    share = weight.astype(np.float64) * (size / total)
+    order = np.empty(size, np.int32)  # poor ones from the left, rich ones from the right
+    low, high = 0, size
+    for place in range(size):
+        alias[place] = place
+        if share[place] < 1:
+            order[low] = place
+            low += 1
+        else:
+            high -= 1
+            order[high] = place
+    richest = np.argmax(weight)
+    while low > 0 and high < size:
+        low -= 1
+        poor, rich = order[low], order[high]
+        chance[poor], alias[poor] = share[poor], rich
+        share[rich] -= 1 - share[poor]
+        if share[rich] < 1:
+            high += 1
+            order[low] = rich
+            low += 1
+    for at in range(size):  # rounding left these a hair from 1; weight 0 needs an alias
+        if at < low or at >= high:
+            place = order[at]
+            chance[place] = 1 if weight[place] > 0 else 0
+            alias[place] = place if weight[place] > 0 else richest

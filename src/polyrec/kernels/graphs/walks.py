@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from polyrec.kernels.draws import alias_row
 from polyrec.kernels.graphs.rng import drawn, lower, purpose, stream_key, upper, word
 
 F32 = NDArray[np.float32]
@@ -20,6 +21,7 @@ U64 = NDArray[np.uint64]
 WALKS = purpose("walks")
 SIDE = 32  # walks that one thread takes together
 FEW = 16  # neighbours that are found by halving as soon as by a bit
+BACK, AGAIN = -1, -2  # in place of an edge: straight back, or nothing this time
 FIRST, SECOND, STRONG = 0, 1, 2  # orders: no memory; node2vec; node2vec with strong edges alone
 
 
@@ -128,38 +130,6 @@ def _fill_tables(rows: Rows) -> None:
             alias_row(weight, total, rows.chance[first:stop], rows.alias[first:stop])
 
 
-@njit(cache=True, error_model="numpy")
-def alias_row(weight: F32, total: float, chance: F32, alias: I32) -> None:
-    """Walker's table of one row, by Vose's two stacks; a weight of 0 is never drawn."""
-    size = len(weight)
-    share = weight.astype(np.float64) * (size / total)
-    order = np.empty(size, np.int32)  # poor ones from the left, rich ones from the right
-    low, high = 0, size
-    for place in range(size):
-        alias[place] = place
-        if share[place] < 1:
-            order[low] = place
-            low += 1
-        else:
-            high -= 1
-            order[high] = place
-    richest = np.argmax(weight)
-    while low > 0 and high < size:
-        low -= 1
-        poor, rich = order[low], order[high]
-        chance[poor], alias[poor] = share[poor], rich
-        share[rich] -= 1 - share[poor]
-        if share[rich] < 1:
-            high += 1
-            order[low] = rich
-            low += 1
-    for at in range(size):  # rounding left these a hair from 1; weight 0 needs an alias
-        if at < low or at >= high:
-            place = order[at]
-            chance[place] = 1 if weight[place] > 0 else 0
-            alias[place] = place if weight[place] > 0 else richest
-
-
 @njit(cache=True, inline="always")
 def _neighbour(rows, node, bits):  # type: ignore[no-untyped-def]
     """The place of an edge of `node`, in proportion to its weight."""
@@ -234,28 +204,58 @@ def _factor(rows, bias, before, edge, node):  # type: ignore[no-untyped-def]
     return bias.away + (1.0 - bias.away) * part
 
 
-@njit(cache=True, error_model="numpy")
-def _second_step(rows, bias, before, node, key, place):  # type: ignore[no-untyped-def]
-    """Proposes by weight, accepts by bias. Returns the next node and the next place to draw."""
-    top = max(1.0, bias.away)
-    sure = min(1.0, bias.away) / top
+@njit(cache=True, inline="always")
+def _proposed(rows, bias, before, node, key, place):  # type: ignore[no-untyped-def]
+    """An edge by weight, and the next place to draw; or BACK or AGAIN, by the outlier's dart."""
     outlier = _outlier(rows, bias, node)
-    while True:
-        if outlier > 0.0:
-            bits = word(key, place)
-            place += 1
-            if upper(bits) < outlier:
-                if _goes_back(rows, node, before, lower(bits)):
-                    return before, place
+    if outlier > 0.0:
+        bits = word(key, place)
+        place += 1
+        if upper(bits) < outlier:
+            return BACK if _goes_back(rows, node, before, lower(bits)) else AGAIN, place
+    return _neighbour(rows, node, word(key, place)), place + 1
+
+
+@njit(cache=True, inline="always")
+def _accepted(rows, bias, before, node, edge, dice):  # type: ignore[no-untyped-def]
+    """Whether a proposed edge is walked, by bias."""
+    top = max(1.0, bias.away)
+    if rows.indices[edge] == before:
+        return dice < min(bias.back, top) / top
+    sure = min(1.0, bias.away) / top
+    return dice < sure or dice < _factor(rows, bias, before, edge, node) / top
+
+
+@njit(cache=True, error_model="numpy")
+def _step_all(rows, bias, out, step, walks, state):  # type: ignore[no-untyped-def]
+    """The next node of walks that remember the one before: all propose, all decide, until done.
+
+    Side by side, so that what one waits for from memory is on its way while others ask. Each walk
+    draws from its own stream as if alone.
+    """
+    keys, places, low = state
+    edges, count = np.empty(len(walks), np.int64), len(walks)
+    while count > 0:
+        for a in range(count):
+            one = walks[a]
+            before, node = out[low + one, step - 2], out[low + one, step - 1]
+            edges[a], places[one] = _proposed(rows, bias, before, node, keys[one], places[one])
+        kept = 0
+        for a in range(count):
+            one, edge, walk = walks[a], edges[a], low + walks[a]
+            before, node = out[walk, step - 2], out[walk, step - 1]
+            if edge == BACK:
+                out[walk, step] = before
                 continue
-        edge = _neighbour(rows, node, word(key, place))
-        dice = lower(word(key, place + 1))
-        place += 2
-        if rows.indices[edge] == before:
-            if dice < min(bias.back, top) / top:
-                return before, place
-        elif dice < sure or dice < _factor(rows, bias, before, edge, node) / top:
-            return rows.indices[edge], place
+            if edge != AGAIN:
+                dice = lower(word(keys[one], places[one]))
+                places[one] += 1
+                if _accepted(rows, bias, before, node, edge, dice):
+                    out[walk, step] = rows.indices[edge]
+                    continue
+            walks[kept] = one
+            kept += 1
+        count = kept
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -266,23 +266,25 @@ def _walk_all(rows, bias, starts, stream, out, lengths):  # type: ignore[no-unty
         low = block * SIDE
         size = min(SIDE, len(starts) - low)
         keys, places = np.empty(SIDE, np.uint64), np.zeros(SIDE, np.int64)
+        going = np.empty(SIDE, np.int64)
         for one in range(size):
             keys[one] = stream_key(seed, WALKS, 0, first + low + one)
             out[low + one, 0] = starts[low + one]
             lengths[low + one] = 1
         for step in range(1, out.shape[1]):
+            count = 0
             for one in range(size):
                 walk = low + one
                 node = out[walk, step - 1]
                 if lengths[walk] < step or rows.indptr[node] == rows.indptr[node + 1]:
                     continue
+                lengths[walk] = step + 1
                 if bias.order == FIRST or step == 1:
-                    after = rows.indices[_neighbour(rows, node, word(keys[one], places[one]))]
+                    edge = _neighbour(rows, node, word(keys[one], places[one]))
+                    out[walk, step] = rows.indices[edge]
                     places[one] += 1
                 else:
-                    before = out[walk, step - 2]
-                    after, places[one] = _second_step(
-                        rows, bias, before, node, keys[one], places[one]
-                    )
-                out[walk, step] = after
-                lengths[walk] = step + 1
+                    going[count] = one
+                    count += 1
+            if count > 0:
+                _step_all(rows, bias, out, step, going[:count], (keys, places, low))
