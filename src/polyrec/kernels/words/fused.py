@@ -56,12 +56,13 @@ def train_fused(
     sizes, sentences = Tables(tables.v, tables.v, none, none), len(corpus.start) - 1
     for first in range(0, sentences, PIECE):
         stop = min(first + PIECE, sentences)
-        _run(tables, sizes, corpus, targets, rules, fusion, (first, stop))
+        _run((tables, sizes), corpus, targets, rules, fusion, (first, stop))
         told(stop)
 
 
 @njit(cache=True)
-def _run(tables, sizes, corpus, targets, rules, fusion, part):  # type: ignore[no-untyped-def]
+def _run(both, corpus, targets, rules, fusion, part):  # type: ignore[no-untyped-def]
+    tables, sizes = both
     longest = 0
     for sentence in range(part[0], part[1]):
         longest = max(longest, corpus.start[sentence + 1] - corpus.start[sentence])
