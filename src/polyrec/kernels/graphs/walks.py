@@ -217,13 +217,12 @@ def _proposed(rows, bias, before, node, key, place):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, inline="always")
-def _accepted(rows, bias, before, node, edge, dice):  # type: ignore[no-untyped-def]
-    """Whether a proposed edge is walked, by bias."""
+def _accepted(bias, back, factor, dice):  # type: ignore[no-untyped-def]
+    """Whether a proposed edge is walked: one that goes back, or one of that factor."""
     top = max(1.0, bias.away)
-    if rows.indices[edge] == before:
+    if back:
         return dice < min(bias.back, top) / top
-    sure = min(1.0, bias.away) / top
-    return dice < sure or dice < _factor(rows, bias, before, edge, node) / top
+    return dice < factor / top
 
 
 @njit(cache=True, error_model="numpy")
@@ -234,24 +233,32 @@ def _step_all(rows, bias, out, step, walks, state):  # type: ignore[no-untyped-d
     draws from its own stream as if alone.
     """
     keys, places, low = state
-    edges, count = np.empty(len(walks), np.int64), len(walks)
+    count = len(walks)
+    edges, targets = np.empty(count, np.int64), np.empty(count, np.int32)
+    factors = np.empty(count)
     while count > 0:
         for a in range(count):
             one = walks[a]
             before, node = out[low + one, step - 2], out[low + one, step - 1]
             edges[a], places[one] = _proposed(rows, bias, before, node, keys[one], places[one])
+        for a in range(count):
+            targets[a] = rows.indices[max(edges[a], 0)]
+        for a in range(count):
+            walk = low + walks[a]
+            before, node = out[walk, step - 2], out[walk, step - 1]
+            factors[a] = _factor(rows, bias, before, max(edges[a], 0), node)
         kept = 0
         for a in range(count):
             one, edge, walk = walks[a], edges[a], low + walks[a]
-            before, node = out[walk, step - 2], out[walk, step - 1]
+            before = out[walk, step - 2]
             if edge == BACK:
                 out[walk, step] = before
                 continue
             if edge != AGAIN:
                 dice = lower(word(keys[one], places[one]))
                 places[one] += 1
-                if _accepted(rows, bias, before, node, edge, dice):
-                    out[walk, step] = rows.indices[edge]
+                if _accepted(bias, targets[a] == before, factors[a], dice):
+                    out[walk, step] = targets[a]
                     continue
             walks[kept] = one
             kept += 1
