@@ -117,7 +117,6 @@ FORMS = [
         (2, 2, 3),
         ["1", "2"],
         clock=False,
-        options={"reader": "lastfm"},
     ),
     Form("sequences", {"Beauty.txt": b"1 5 5 4\n2 4 6\n"}, (2, 3, 5), ["5", "5", "4"], clock=False),
     Form(
@@ -202,6 +201,16 @@ def test_folders_of_known_layouts_are_read(tmp_path: Path) -> None:
             folder.parent.mkdir(exist_ok=True)
             file = put(folder, form.files)
             assert read(folder).hash == read(file).hash
+
+
+def test_only_whole_numbers_are_taken_for_lastfm(tmp_path: Path) -> None:
+    other = {"data1.txt": b"user,item\na,b\na,c\n", "test1.txt": b"1 2 3\n"}
+    assert recognise(put(tmp_path / "other", other)) == "delimited"
+    spaces = {"data1.txt": b"3 1 5\n4 2 1\n", "test1.txt": b"3 2 7\n"}
+    assert tuple(read(put(tmp_path / "spaces", spaces)).sizes) == (2, 2, 3)
+    broken = {"data1.txt": b"3\t1\t5\n4\t2\t1\n", "test1.txt": b"3\tx\t7\n"}
+    with pytest.raises(ValueError, match=r"test1.txt:1.*item \"x\" is no whole number"):
+        read(put(tmp_path / "broken", broken))
 
 
 def test_the_mapping_is_shown_with_three_sample_rows(tmp_path: Path) -> None:

@@ -106,6 +106,18 @@ def test_a_resume_records_the_loss_it_trains_with(changed: Path) -> None:
     assert read(changed, "run.json")["losses"][0]["count"] == 48
 
 
+def test_a_length_that_would_stretch_a_falling_rate_is_refused(tmp_path: Path) -> None:
+    small = ("world=retail_tiny", "dim=8", "batch=512", "negatives=50", "epochs=2")
+    graphs = ("graphs", "--variant", "ultragcn_fast", "--out", tmp_path)
+    assert say("run", *graphs, *small, "--json").code == 0
+    (run,) = tmp_path.iterdir()
+    for settings in (("epochs=4",), ("epochs=4", "lr=0.001")):
+        said = say("run", "--resume", run, *settings)
+        assert said.code == 2
+        assert "would jump" in said.err
+    assert say("run", "--resume", run, "epochs=4", "lr=0.0001", "lr_end=1").code == 0
+
+
 @pytest.fixture(scope="module")
 def forked(dr: Path) -> Path:
     """A new run from the end of the stage of a finished one."""

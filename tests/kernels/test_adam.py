@@ -55,3 +55,17 @@ def test_the_number_of_threads_changes_no_byte_of_a_whole_table() -> None:
     finally:
         numba.set_num_threads(before)
     assert found[0] == found[1]
+
+
+def test_faint_moments_of_rows_nobody_touches_end_at_zero_and_bad_ones_stay() -> None:
+    table = np.ones((3, 2), np.float32)
+    first, second = np.full((2, 3, 2), 1e-31, np.float32)
+    first[2], second[1] = np.nan, 1e-37
+    slot, none = np.full(3, -1, np.int32), np.empty((0, 2), np.float32)
+    rates = Rates(0.1, 0.9, 0.999, 1e-8, 9)
+    adam_all(table, (first, second), (np.empty(0, np.int64), none), slot, rates)
+    assert not first[:2].any()
+    assert not second[1].any()
+    assert second[0].all()
+    assert np.isnan(first[2]).all()
+    assert np.array_equal(table[:2], np.ones((2, 2)))

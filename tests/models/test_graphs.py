@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from polyrec.graph import Relation
 from polyrec.models.graphs.collaborative import (
@@ -16,6 +17,7 @@ from polyrec.models.graphs.collaborative import (
     UltraGCN,
     XSimGCL,
 )
+from polyrec.models.graphs.collaborative.spectrum import spectral_start
 from polyrec.negatives import Unseen
 from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows
 from polyrec.recommend import Retrieve
@@ -281,6 +283,23 @@ def test_a_spectral_start_knows_who_is_near_whom_before_any_step():
 def test_an_unknown_start_is_refused():
     with pytest.raises(ValueError, match="start='spectrall', use tiny or spectral"):
         make(UltraGCN, neighbours=4, start="spectrall")
+
+
+@pytest.mark.parametrize("dim", [2, 8])
+def test_a_spectral_start_tells_parts_that_never_meet_apart(dim):
+    """Singular value 1 comes once a part: which mixture of those pairs is found must not matter."""
+    rng, camps = np.random.default_rng(0), ((60, 30), (20, 10))
+    seen = np.zeros((81, 41), np.float32)
+    person, item = 1, 1
+    for people, items in camps:
+        seen[person : person + people, item : item + items] = rng.random((people, items)) < 0.3
+        person, item = person + people, item + items
+    people, items = spectral_start(csr_matrix(seen), dim)
+    scores = (people @ items.T)[1:, 1:]
+    own = (torch.arange(80) < 60)[:, None] == (torch.arange(40) < 30)
+    above = torch.stack([s[o].mean() > s[~o].mean() for s, o in zip(scores, own, strict=True)])
+    assert above.double().mean() > 0.95
+    assert items[1:, 1:].norm(dim=1).max() < 3.0 * 1.5 + 1e-4
 
 
 def test_a_spectral_start_is_the_same_each_time_and_fits_any_width():

@@ -37,11 +37,12 @@ class Say:
                 sys.stdout.write("\r\033[2K" + text)
                 sys.stdout.flush()
                 self._live, self._shown = True, now
-            if final:  # what comes next must not be written over it
-                self._end_live()
         elif final or now - self._shown > QUIET_SECONDS:
             print(text, flush=True)
             self._shown = now
+        if final:  # what comes next is not written over it, and is said at once
+            self._end_live()
+            self._shown = 0.0
 
     def result(self, value: Mapping[str, Any]) -> None:
         """The last line of --json."""

@@ -95,10 +95,10 @@ def judge(of: Trained, progress: Progress) -> Judged:
     unchosen = "last, epochs fixed before" if trained else "closed form"
     checkpoint = f"step {step:,}, " + ("best on valid" if top else unchosen)
     own = of.recipe.serve(of.config, of.model, of.split.facts)
-    reports = {}
+    reports, asked = {}, nouns(of.recipe).requests
     for part in ("valid", "test"):
         of.run.log("read", {"part": part, "step": step, "purpose": "report"})
-        of.watch.progress(f"  judging {part}, {len(getattr(of.split, part)):,} requests")
+        of.watch.progress(f"  judging {part}, {len(getattr(of.split, part)):,} {asked}")
         reports[part] = of.plan.judge(own, part, checkpoint)
         evaluate.save(reports[part], of.run.path, f"{part}@{step}")
     oracle = of.recipe.ceiling(of.config, of.split)

@@ -171,15 +171,16 @@ def has_effect(old: Stored, plan: Plan, before: Plan, keys: Sequence[str]) -> No
 
 def _steady(old: Stored, plan: Plan, before: Plan, keys: Sequence[str]) -> None:
     """Refuses a length that stretches a falling rate under a run: it would rise again."""
-    if old.recipe.LENGTH not in keys or {"lr", "lr_end"} & set(keys):
+    if old.recipe.LENGTH not in keys:
         return
     for stage, was in zip(plan.stages, before.stages, strict=True):
-        if isinstance(stage, Stage) and isinstance(was, Stage) and stage.lr != was.lr:
+        if not (isinstance(stage, Stage) and isinstance(was, Stage)):
+            continue
+        if callable(stage.lr) and stage.lr != was.lr:
             raise ValueError(
                 f"{old.recipe.LENGTH}: the learning rate of stage {stage.name} falls over the "
                 f"whole length of the run, {was.steps:,} steps, and would jump if that changed; "
-                "name the rate to go on with too (lr=..., lr_end=1 for a constant one), or start "
-                "a new run"
+                "go on at a constant one (lr=RATE lr_end=1), or start a new run"
             )
 
 

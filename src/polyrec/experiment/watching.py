@@ -26,11 +26,15 @@ class Quiet:
 
 def share_done(watch: Watch, what: str) -> Callable[[float], None]:
     """Tells a watch how much of some work is done, and when it ends at that rate."""
-    began = time.monotonic()
+    heard: list[tuple[float, float]] = []  # when, and which part: what came before is other work
 
     def told(part: float) -> None:
-        left = (time.monotonic() - began) * (1 - part) / max(part, 1e-9)
-        watch.progress(f"  {what} {100 * part:.0f}% · {clock(left)} left")
+        now = time.monotonic()
+        if not heard:
+            heard.append((now, part))
+        began, gone = heard[0][0], part - heard[0][1]
+        left = f" · {clock((now - began) * (1 - part) / gone)} left" if gone > 0 else ""
+        watch.progress(f"  {what} {100 * part:.0f}%{left}")
 
     return told
 

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 Floats = NDArray[Any]  # float32 or float64
 I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
-FAINT = 1e-30  # moments below move no weight, and as denormal numbers would cost 20 times the time
+# Moments below end at 0: they move no weight, or damp no step that eps does not, and as denormal
+# numbers they would cost 20 times the time. The second is a square, so its bound is lower.
+FAINT = (1e-30, 1e-36)
 
 
 @dataclass(frozen=True)
@@ -136,13 +138,14 @@ def _adam_all(table, moments, grads, slot, rates, decay):  # type: ignore[no-unt
     first, second = moments
     beta1, beta2, rest1, rest2 = rates[0], rates[1], rates[2], rates[3]
     eps, scale1, scale2 = rates[4], rates[5], rates[6]
-    zero, faint = table.dtype.type(0), table.dtype.type(FAINT)
+    zero = table.dtype.type(0)
+    faint1, faint2 = table.dtype.type(FAINT[0]), table.dtype.type(FAINT[1])
     for row in prange(table.shape[0]):
         u = slot[row]
         for d in range(table.shape[1]):
             grad = decay * table[row, d] + (grads[u, d] if u >= 0 else zero)
             m = beta1 * first[row, d] + rest1 * grad
             v = beta2 * second[row, d] + rest2 * (grad * grad)
-            first[row, d] = m if abs(m) > faint else zero
-            second[row, d] = v if v > faint else zero
+            first[row, d] = zero if abs(m) <= faint1 else m
+            second[row, d] = zero if v <= faint2 else v
             table[row, d] -= scale1 * m / (np.sqrt(v) * scale2 + eps)

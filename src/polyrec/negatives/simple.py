@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Literal, Self
 
 import torch
@@ -55,7 +56,7 @@ class Uniform:
             raise ValueError(f"uniform: draws={self.draws!r}, use replacement or unique")
         check_count(self.count, self.items, unique=self.draws == "unique")
         check_share(self.share)
-        if not isinstance(self.parts, int) or self.parts < 1:
+        if not isinstance(self.parts, Integral) or self.parts < 1:
             raise ValueError(f"uniform: parts={self.parts}, need a whole number from 1")
         if self.parts > 1 and self.share != "batch":
             raise ValueError(

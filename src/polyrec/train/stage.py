@@ -99,6 +99,8 @@ class Stage:
     def __post_init__(self) -> None:
         if not self.tasks:
             raise ValueError(f"stage {self.name!r} has no task: give at least one, or use Solve")
+        if self.epoch_steps is not None and self.epoch_steps < 1:
+            raise ValueError(f"epoch_steps={self.epoch_steps}: need at least 1, or None")
         if self.clip is not None and self.clip <= 0:
             raise ValueError(f"clip={self.clip}: need more than 0, or None for no clipping")
         if self.judge is None and (self.select or self.stop):

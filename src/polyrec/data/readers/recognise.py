@@ -74,7 +74,7 @@ def _folder(path: Path) -> str:
         return "movielens"
     if {"train", "test"} <= set(part_files(path)):
         return "lightgcn"
-    if len(play_files(path)) == 2:
+    if _is_lastfm(path):
         return "lastfm"
     if len(triple_files(path)) == 3:
         return "comirec"
@@ -127,7 +127,7 @@ def _text(path: Path, first: bytes) -> str:
         )
     if lines[0].startswith(b"{"):
         return "reviews"
-    if path in (plays := play_files(path)).values() and len(plays) == 2:
+    if path in play_files(path).values() and _is_lastfm(path):
         return "lastfm"
     if path.name.startswith("UserBehavior.csv") and 5 in _fields(lines, b","):
         return "taobao"
@@ -137,6 +137,17 @@ def _text(path: Path, first: bytes) -> str:
     if max(_integers(lines, b" "), _integers(lines, b"\t")) > (0.49 if named else 0.999):
         return _ragged(path, lines)
     return "delimited"
+
+
+def _is_lastfm(path: Path) -> bool:
+    """Whether both files are there, and the first holds three whole numbers a line."""
+    files = play_files(path)
+    if len(files) < 2:
+        return False
+    lines = head(files["data1"]).splitlines()[:100]
+    return {len(line.split()) for line in lines[:-1] or lines} == {3} and all(
+        cell.isdigit() for line in lines[:-1] or lines for cell in line.split()
+    )
 
 
 def _integers(lines: list[bytes], sep: bytes) -> float:

@@ -51,11 +51,13 @@ def rows_of(indptr: I64, indices: I32, weight: F32 | None, order: int = FIRST) -
     """Rows ready to walk on: weighted ones get an alias table a node, O(E) together.
 
     A table an edge of the step before, as in the first public code, would take the sum of
-    squared degrees. For SECOND and STRONG the busiest nodes, where walks are most of the time,
-    get a bit for every other node, as many as 4 bytes an edge allow. Bits change no walk.
+    squared degrees. Where only the presence of an edge is asked for, the busiest nodes, where
+    walks are most of the time, get a bit for every other node, as many as 4 bytes an edge allow.
+    Bits change no walk.
     """
     none, nowhere = np.empty(0, np.float32), np.empty(0, np.int32)
-    bits = (nowhere, np.empty((0, 0), np.uint64)) if order == FIRST else _hubs(indptr, indices)
+    asked = order == SECOND or (order == STRONG and weight is None)  # else weights are looked up
+    bits = _hubs(indptr, indices) if asked else (nowhere, np.empty((0, 0), np.uint64))
     if weight is None:
         return Rows(indptr, indices, none, none, nowhere, none, none, *bits)
     chance, alias = np.empty(len(indices), np.float32), np.empty(len(indices), np.int32)

@@ -22,6 +22,7 @@ Floats = NDArray[Any]
 PLAIN: dict[str, Any] = {"cache": True, "fastmath": {"contract"}, "error_model": "numpy"}
 FREE: dict[str, Any] = {"cache": True, "fastmath": True, "error_model": "numpy"}
 BLOCK = 8_192  # rows that are held in double precision at once
+PANEL = 256  # edges of a busy row that are added together
 MANY = 0.6  # edges a width above which the system of the width is the cheaper one
 
 
@@ -104,13 +105,17 @@ def _by_width(x, rows, cost, near):  # type: ignore[no-untyped-def]
     """(diag(cost) + G'G) x = G' 1."""
     width = len(x)
     a, b = np.zeros((width, width)), np.zeros(width)
-    for edge in near:
-        row = rows[edge]
+    for first in range(0, len(near), PANEL):
+        part = near[first : first + PANEL]
+        panel = np.empty((width, len(part)), np.float32)  # side by side, so that a is met rarely
+        for p in range(len(part)):
+            row = rows[part[p]]
+            for i in range(width):
+                panel[i, p] = row[i]
+                b[i] += row[i]
         for i in range(width):
-            value = np.float64(row[i])
-            b[i] += value
             for j in range(i + 1):
-                a[i, j] += value * row[j]
+                a[i, j] += _dot(panel[i], panel[j])
     for i in range(width):
         a[i, i] += cost[i]
     _cholesky(a, b)

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from polyrec.data.events import Events
-from polyrec.kernels.solving.als import Basis, Floats, Side, basis, solved
+from polyrec.kernels.solving.als import BLOCK, Basis, Floats, Side, basis, solved
 from polyrec.models.closed_form.parts import Matrix, binary, distinct, fits
 from polyrec.nn import known
 from polyrec.types import Requests, derived_seed
@@ -62,8 +62,10 @@ class IALS(nn.Module):
     def solve(self, events: Events) -> None:
         """Alternates between people and items from a seeded start."""
         items, dim = len(self.vectors) - 1, self.vectors.shape[1]
-        need = 8 * (events.actors + items + 2) * dim + 24 * dim**2 + 12 * len(events)
-        fits(need, self.budget_mb, f"iALS: both sides' {dim} numbers, twice,", "dim")
+        few, many = sorted((events.actors + 1, items + 1))
+        rows = 12 * many + 8 * few + 4 * (items + 1) + 8 * BLOCK  # old, new, turned; and the buffer
+        need = rows * dim + 24 * dim**2 + 16 * len(events)
+        fits(need, self.budget_mb, f"iALS: both sides' {dim} numbers, and their copies,", "dim")
         seen = binary(events, items + 1)
         chosen = seen.T.tocsr()
         draw = np.random.default_rng(derived_seed(1, "ials"))

@@ -50,25 +50,33 @@ def lastfm(path: Path, options: ReadOptions) -> Draft:
             "the split is data1.txt and test1.txt",
             "put them together, or --reader delimited for one file alone",
         )
-    shape = Shape("\t", "", ("user", "item", "weight"), 0, 1)
     texts = [open_text(file, options) for file in files.values()]
-    rows = [_whole(parse(text, shape, options)) for text in texts]
+    rows = [_whole(parse(text, _triple(text), options)) for text in texts]
     roles = Mapping({"actor": "user", "target": "item", "weight": "weight"})
     draft = Draft("lastfm", rows[0], roles, options, notes=("no times",))
     return _split(draft, rows, list(PLAYS.values()))
 
 
+def _triple(text: Text) -> Shape:
+    tabs = b"\t" in text.data.partition(b"\n")[0]
+    return Shape("\t" if tabs else " ", "", ("user", "item", "weight"), 0, 1)
+
+
 def _whole(rows: Rows) -> Rows:
     """The rows with ids as int64."""
-    try:
-        ids = {name: rows.columns[name].cast(pa.int64()) for name in ROLES.roles.values()}
-    except pa.ArrowInvalid as error:
-        raise fault(
-            rows.name,
-            f"an id is no integer ({shown(error)})",
-            "user, item and weight are numbers",
-            "--reader delimited reads text keys",
-        ) from None
+    ids = {}
+    for name in ROLES.roles.values():
+        try:
+            ids[name] = rows.columns[name].cast(pa.int64())
+        except pa.ArrowInvalid:
+            keys = rows.columns[name].to_pylist()
+            bad = next(i for i, key in enumerate(keys) if not re.fullmatch(r"\d{1,18}", str(key)))
+            raise fault(
+                rows.where(bad),
+                f"{name} {shown(keys[bad])} is no whole number",
+                f"ids have at most {LONGEST} digits",
+                "--reader delimited reads text keys",
+            ) from None
     return replace(rows, columns={**rows.columns, **ids})
 
 
