@@ -81,7 +81,7 @@ def _run(both, corpus, targets, rules, fusion, part):  # type: ignore[no-untyped
             if near > 0:
                 count = asked(targets, words[place], key, desk.rows, desk.labels)
                 _gather(tables, desk, shares, near, fusion, key ^ OWN_ROWS)
-                _logistic(tables.v, desk, near, count, lr * weight, rules.table)
+                _logistic(tables.v, desk, near, (count, lr * weight, rules.table))
                 if fusion.how == WEIGHTED:
                     _reweigh(tables, desk, shares, near)
                 _scatter(tables, desk, shares, near, fusion.how)

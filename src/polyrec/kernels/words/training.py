@@ -1,8 +1,8 @@
 """One pass over a corpus: steps of word vectors, one sentence after the other.
 
 Each context predicts the word it stands beside. The contexts of one word share its negatives, and
-meet them one after the other, as plain gradient descent would; only the vectors of the contexts
-themselves move once a word. Sharing changes the variance of the gradient, not its expectation.
+meet them one after the other, as plain gradient descent would. Sharing changes the variance of the
+gradient, not its expectation.
 
 Letters: V words, d width, S shards.
 """
@@ -95,14 +95,18 @@ def _desk(tables, targets, rules):  # type: ignore[no-untyped-def]
 def _step(tables, desk, negatives, rules, counts):  # type: ignore[no-untyped-def]
     """Moves one word's outputs and the inputs of its contexts."""
     near, count, lr = counts
+    if rules.architecture == SKIPGRAM and negatives != WHOLE:
+        _count(tables.moves_u, desk.near, near)
+        _count(tables.moves_v, desk.rows, count)
+        _skipgram(tables, desk, near, (count, lr, rules.table))
+        return
     inputs = _gather(tables.u, desk, rules.architecture, near)
     if negatives == WHOLE:
         _softmax(tables.v, desk, inputs, desk.rows[0], lr)
         tables.moves_v[:] += np.int32(1)
     else:
-        for at in range(count):
-            tables.moves_v[desk.rows[at]] += np.int32(1)
-        _logistic(tables.v, desk, inputs, count, lr, rules.table)
+        _count(tables.moves_v, desk.rows, count)
+        _logistic(tables.v, desk, inputs, (count, lr, rules.table))
     share = 1.0
     if rules.architecture != SKIPGRAM and (rules.architecture == SUM) == (rules.table == 1):
         share = 1.0 / near  # the mean's true gradient; gensim divides the sum's instead
@@ -144,9 +148,61 @@ def _scatter(tables, desk, near, single, share):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _logistic(v, desk, inputs, count, lr, table):  # type: ignore[no-untyped-def]
+def _skipgram(tables, desk, near, asked_for):  # type: ignore[no-untyped-def]
+    """Every context in turn against all rows asked for, as `_logistic`, but it moves at once.
+
+    Three or two rows in one reading, and no array is handed on: both were half of the time.
+    """
+    u, v, x, rows, gain = tables.u, tables.v, desk.x, desk.rows, desk.gain
+    count, lr, table = asked_for
+    threes, zero = count // 3 * 3, v.dtype.type(0)
+    for context in range(near):
+        own = desk.near[context]
+        for d in range(u.shape[1]):
+            x[0, d] = u[own, d]
+        for at in range(0, threes, 3):
+            i, j, k = rows[at], rows[at + 1], rows[at + 2]
+            a, b, c = zero, zero, zero
+            for d in range(u.shape[1]):
+                a += x[0, d] * v[i, d]
+                b += x[0, d] * v[j, d]
+                c += x[0, d] * v[k, d]
+            gain[at], gain[at + 1], gain[at + 2] = a, b, c
+        for at in range(threes, count):
+            i, a = rows[at], zero
+            for d in range(u.shape[1]):
+                a += x[0, d] * v[i, d]
+            gain[at] = a
+        if table == 1:
+            _slopes_of_table(desk, count, lr)
+        else:
+            _slopes(desk, count, lr)
+        for at in range(0, count - 1, 2):
+            i, j, a, b = rows[at], rows[at + 1], gain[at], gain[at + 1]
+            for d in range(u.shape[1]):
+                p = v[i, d]
+                v[i, d] = p + a * x[0, d]
+                q = v[j, d]  # read after i moved: they may be one row
+                v[j, d] = q + b * x[0, d]
+                u[own, d] += a * p + b * q
+        if count % 2:
+            i, a = rows[count - 1], gain[count - 1]
+            for d in range(u.shape[1]):
+                u[own, d] += a * v[i, d]
+                v[i, d] += a * x[0, d]
+
+
+@njit(cache=True)
+def _count(moves, rows, count):  # type: ignore[no-untyped-def]
+    for at in range(count):
+        moves[rows[at]] += np.int32(1)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _logistic(v, desk, inputs, asked_for):  # type: ignore[no-untyped-def]
     """Every input in turn against all rows asked for: log sigma of each label's side."""
     x, move, rows, gain = desk.x, desk.move, desk.rows, desk.gain
+    count, lr, table = asked_for
     for context in range(inputs):
         for at in range(count):
             row, dot = rows[at], v.dtype.type(0)
