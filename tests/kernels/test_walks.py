@@ -10,7 +10,9 @@ from scipy.sparse import csr_matrix
 from scipy.stats import chi2
 
 from polyrec.kernels.draws import alias_row
-from polyrec.kernels.graphs.walks import FIRST, SECOND, STRONG, Bias, Rows, rows_of, walk
+from polyrec.kernels.graphs.walking.steps import Bias
+from polyrec.kernels.graphs.walking.tables import FIRST, SECOND, STRONG, Rows, rows_of
+from polyrec.kernels.graphs.walks import walk
 
 N = 10
 

@@ -227,7 +227,9 @@ def test_shards_that_never_meet_a_row_twice_are_plain_descent() -> None:
 
 THREADS = """
 import hashlib, numba, numpy as np
-from polyrec.kernels.graphs.walks import SECOND, Bias, rows_of, walk
+from polyrec.kernels.graphs.walking.steps import Bias
+from polyrec.kernels.graphs.walking.tables import SECOND, rows_of
+from polyrec.kernels.graphs.walks import walk
 from polyrec.kernels.words.contexts import Corpus, Rules
 from polyrec.kernels.words.targets import huffman, negatives
 from polyrec.kernels.words.rounds import parts, train_exact

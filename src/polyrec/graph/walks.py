@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from polyrec.graph.csr import Graph, Relation
 from polyrec.kernels.graphs import metapath, walks
+from polyrec.kernels.graphs.walking.steps import Bias
+from polyrec.kernels.graphs.walking.tables import FIRST, SECOND, STRONG, hubs, rows_of
 from polyrec.kernels.shuffle import shuffled
 from polyrec.progress import derived_seed
 from polyrec.requests import Ragged
@@ -46,7 +48,7 @@ class DeepWalks:
 
     def __call__(self, graph: Graph, seed: int) -> Ragged:
         """[n x count] walks of ids from 0."""
-        bias = walks.Bias(1.0, 1.0, walks.FIRST)
+        bias = Bias(1.0, 1.0, FIRST)
         return _walked(graph.only, self, bias, seed)
 
 
@@ -82,8 +84,8 @@ class Node2VecWalks:
 
     def __call__(self, graph: Graph, seed: int) -> Ragged:
         """[n x count] walks of ids from 0."""
-        order = walks.SECOND if self.ties == "present" else walks.STRONG
-        return _walked(graph.only, self, walks.Bias(1 / self.p, 1 / self.q, order), seed)
+        order = SECOND if self.ties == "present" else STRONG
+        return _walked(graph.only, self, Bias(1 / self.p, 1 / self.q, order), seed)
 
 
 @dataclass(frozen=True)
@@ -151,19 +153,18 @@ def _usual(count: int, length: int) -> None:
         )
 
 
-def _walked(
-    relation: Relation, plan: DeepWalks | Node2VecWalks, bias: walks.Bias, seed: int
-) -> Ragged:
+def _walked(relation: Relation, plan: DeepWalks | Node2VecWalks, bias: Bias, seed: int) -> Ragged:
     if relation.key[0] != relation.key[2]:
         raise ValueError(
             f"relation {relation.key} leads from one type to another: walk it with MetapathWalks"
         )
     weighted = plan.weights == "given" and relation.weight is not None
     _sound(relation, weighted)
-    _affordable(relation.sources * plan.count, plan.length, plan.budget_mb)
+    most, words = hubs(relation.degree, relation.edges)
+    _affordable(relation.sources * plan.count, plan.length, plan.budget_mb, 8 * most * words)
     starts = _starts(relation.sources, plan.count, seed)
     weight = relation.weight if weighted else None
-    rows = walks.rows_of(relation.indptr, relation.indices, weight, bias.order)
+    rows = rows_of(relation.indptr, relation.indices, weight, bias.order)
     return _ragged(walks.walk(rows, starts, plan.length, bias, seed))
 
 
@@ -202,8 +203,8 @@ def _starts(nodes: int, count: int, seed: int) -> I32:
     return np.concatenate(orders).astype(np.int32) if nodes else np.empty(0, np.int32)
 
 
-def _affordable(count: int, length: int, budget_mb: int) -> None:
-    need = 8 * count * length  # int32, and a second copy where walks end early
+def _affordable(count: int, length: int, budget_mb: int, beside: int = 0) -> None:
+    need = 8 * count * length + beside  # int32, and a second copy where walks end early
     if need > budget_mb * MB:
         raise ValueError(
             f"{count:,} walks of {length} nodes take up to {need / MB:,.0f} MB ({need:,} bytes), "

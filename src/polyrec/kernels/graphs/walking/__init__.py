@@ -1,0 +1,1 @@
+"""What walks go by: the graph made ready, and steps that remember."""
