@@ -68,7 +68,7 @@ def _run(both, corpus, targets, rules, fusion, part):  # type: ignore[no-untyped
         longest = max(longest, corpus.start[sentence + 1] - corpus.start[sentence])
     tokens = np.empty(longest, np.int32)
     desk = _desk(sizes, targets, rules)
-    shares = np.empty((len(desk.near), tables.rows.shape[1]), tables.w.dtype)
+    shares = np.empty(tables.rows.shape[1], tables.w.dtype)
     every = rules.epochs * corpus.start[-1]
     for sentence in range(part[0], part[1]):
         begin = corpus.start[sentence]
@@ -80,29 +80,36 @@ def _run(both, corpus, targets, rules, fusion, part):  # type: ignore[no-untyped
             near, weight = beside(words, place, rules, key, desk.near)
             if near > 0:
                 count = asked(targets, words[place], key, desk.rows, desk.labels)
-                _gather(tables, desk, shares, near, fusion, key ^ OWN_ROWS)
-                _logistic(tables.v, desk, near, (count, lr * weight, rules.table))
-                if fusion.how == WEIGHTED:
-                    _reweigh(tables, desk, shares, near)
-                _scatter(tables, desk, shares, near, fusion.how)
+                for context in range(near):
+                    word = desk.near[context]
+                    alone = _alone(fusion, key ^ OWN_ROWS, context)
+                    _gather(tables, desk, shares, word, (fusion.how, alone))
+                    _logistic(tables.v, desk, 1, (count, lr * weight, rules.table))
+                    if fusion.how == WEIGHTED:
+                        _reweigh(tables, desk, shares, word)
+                    _scatter(tables, desk, shares, word, fusion.how)
 
 
 @njit(cache=True)
-def _gather(tables, desk, shares, near, fusion, key):  # type: ignore[no-untyped-def]
-    """The input of each context, fused; the share of each of its rows is kept for the way back."""
+def _alone(fusion, key, context):  # type: ignore[no-untyped-def]
+    """Whether a context does without its own row this time."""
+    return fusion.without_own > 0 and unit_float(key, context) < fusion.without_own
+
+
+@njit(cache=True)
+def _gather(tables, desk, shares, word, fusion):  # type: ignore[no-untyped-def]
+    """The input of a context, fused; the share of each of its rows is kept for the way back."""
     w, x, width = tables.w, desk.x, tables.w.shape[1]
-    for context in range(near):
-        word = desk.near[context]
-        alone = fusion.without_own > 0 and unit_float(key, context) < fusion.without_own
-        _share(tables.a[word], tables.rows[word], shares[context], fusion.how, alone)
-        x[context, :] = 0
-        desk.move[context, :] = 0
-        for j in range(shares.shape[1]):
-            share, row = shares[context, j], tables.rows[word, j]
-            if share > 0:
-                at = j * width if fusion.how == CONCAT else 0
-                for d in range(width):
-                    x[context, at + d] += share * w[row, d]
+    how, alone = fusion
+    _share(tables.a[word], tables.rows[word], shares, how, alone)
+    x[0, :] = 0
+    desk.move[0, :] = 0
+    for j in range(len(shares)):
+        share, row = shares[j], tables.rows[word, j]
+        if share > 0:
+            at = j * width if how == CONCAT else 0
+            for d in range(width):
+                x[0, at + d] += share * w[row, d]
 
 
 @njit(cache=True)
@@ -129,30 +136,26 @@ def _share(a, rows, share, how, alone):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _reweigh(tables, desk, shares, near):  # type: ignore[no-untyped-def]
+def _reweigh(tables, desk, shares, word):  # type: ignore[no-untyped-def]
     """Moves the logits by share x (row - input) . gradient, with rows as they were read."""
-    for context in range(near):
-        word = desk.near[context]
-        whole = tables.w.dtype.type(0)
-        for d in range(tables.w.shape[1]):
-            whole += desk.x[context, d] * desk.move[context, d]
-        for j in range(shares.shape[1]):
-            share, row, dot = shares[context, j], tables.rows[word, j], tables.w.dtype.type(0)
-            if 0 < share < 1:  # a single row has nothing to be weighed against
-                for d in range(tables.w.shape[1]):
-                    dot += tables.w[row, d] * desk.move[context, d]
-                tables.a[word, j] += share * (dot - whole)
+    whole = tables.w.dtype.type(0)
+    for d in range(tables.w.shape[1]):
+        whole += desk.x[0, d] * desk.move[0, d]
+    for j in range(len(shares)):
+        share, row, dot = shares[j], tables.rows[word, j], tables.w.dtype.type(0)
+        if 0 < share < 1:  # a single row has nothing to be weighed against
+            for d in range(tables.w.shape[1]):
+                dot += tables.w[row, d] * desk.move[0, d]
+            tables.a[word, j] += share * (dot - whole)
 
 
 @njit(cache=True)
-def _scatter(tables, desk, shares, near, how):  # type: ignore[no-untyped-def]
+def _scatter(tables, desk, shares, word, how):  # type: ignore[no-untyped-def]
     """Moves every row that was read by its share of the input's gradient."""
     w, width = tables.w, tables.w.shape[1]
-    for context in range(near):
-        word = desk.near[context]
-        for j in range(shares.shape[1]):
-            share, row = shares[context, j], tables.rows[word, j]
-            if share > 0:
-                at = j * width if how == CONCAT else 0
-                for d in range(width):
-                    w[row, d] += share * desk.move[context, at + d]
+    for j in range(len(shares)):
+        share, row = shares[j], tables.rows[word, j]
+        if share > 0:
+            at = j * width if how == CONCAT else 0
+            for d in range(width):
+                w[row, d] += share * desk.move[0, at + d]
