@@ -139,19 +139,21 @@ def asked(targets, center, key, rows, labels):  # type: ignore[no-untyped-def]
     drawn again.
     """
     if targets.negatives == TREE:
-        first, stop = targets.path[center], targets.path[center + 1]
-        for at in range(first, stop):
-            rows[at - first], labels[at - first] = targets.node[at], targets.label[at]
-        return stop - first
+        path, node, label = targets.path, targets.node, targets.label
+        start = path[center]
+        for at in range(path[center + 1] - start):
+            rows[at], labels[at] = node[start + at], label[start + at]
+        return path[center + 1] - start
+    first, chance, alias = targets.first, targets.chance, targets.alias
+    kind = targets.kind[center]
     rows[0], labels[0] = center, 1
     count = 1
-    low = targets.first[targets.kind[center]]
-    size = targets.first[targets.kind[center] + 1] - low
+    low, size = first[kind], first[kind + 1] - first[kind]
     for draw in range(targets.negatives):
         bits = word(key, draw + 1)
         place = drawn(bits, size)
-        if lower(bits) >= targets.chance[low + place]:
-            place = targets.alias[low + place]
+        if lower(bits) >= chance[low + place]:
+            place = alias[low + place]
         if low + place != center:
             rows[count], labels[count] = low + place, 0
             count += 1

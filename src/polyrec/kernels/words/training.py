@@ -153,11 +153,12 @@ def _skipgram(tables, desk, near, asked_for):  # type: ignore[no-untyped-def]
 
     Three or two rows in one reading, and no array is handed on: both were half of the time.
     """
-    u, v, x, rows, gain = tables.u, tables.v, desk.x, desk.rows, desk.gain
+    u, v, x, ids = tables.u, tables.v, desk.x, desk.near
+    rows, gain, labels = desk.rows, desk.gain, desk.labels
     count, lr, table = asked_for
     threes, zero = count // 3 * 3, v.dtype.type(0)
     for context in range(near):
-        own = desk.near[context]
+        own = ids[context]
         for d in range(u.shape[1]):
             x[0, d] = u[own, d]
         for at in range(0, threes, 3):
@@ -174,9 +175,9 @@ def _skipgram(tables, desk, near, asked_for):  # type: ignore[no-untyped-def]
                 a += x[0, d] * v[i, d]
             gain[at] = a
         if table == 1:
-            _slopes_of_table(desk, count, lr)
+            _slopes_of_table(gain, labels, count, lr)
         else:
-            _slopes(desk, count, lr)
+            _slopes(gain, labels, count, lr)
         for at in range(0, count - 1, 2):
             i, j, a, b = rows[at], rows[at + 1], gain[at], gain[at + 1]
             for d in range(u.shape[1]):
@@ -201,7 +202,7 @@ def _count(moves, rows, count):  # type: ignore[no-untyped-def]
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _logistic(v, desk, inputs, asked_for):  # type: ignore[no-untyped-def]
     """Every input in turn against all rows asked for: log sigma of each label's side."""
-    x, move, rows, gain = desk.x, desk.move, desk.rows, desk.gain
+    x, move, rows, gain, labels = desk.x, desk.move, desk.rows, desk.gain, desk.labels
     count, lr, table = asked_for
     for context in range(inputs):
         for at in range(count):
@@ -210,9 +211,9 @@ def _logistic(v, desk, inputs, asked_for):  # type: ignore[no-untyped-def]
                 dot += x[context, d] * v[row, d]
             gain[at] = dot
         if table == 1:
-            _slopes_of_table(desk, count, lr)
+            _slopes_of_table(gain, labels, count, lr)
         else:
-            _slopes(desk, count, lr)
+            _slopes(gain, labels, count, lr)
         for at in range(count):
             row, step = rows[at], gain[at]
             for d in range(x.shape[1]):
@@ -222,12 +223,11 @@ def _logistic(v, desk, inputs, asked_for):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _slopes(desk, count, lr):  # type: ignore[no-untyped-def]
+def _slopes(gain, labels, count, lr):  # type: ignore[no-untyped-def]
     """lr x (label - sigmoid) in place of each dot, exact to the last bits of a float32.
 
     exp by whole powers of two and a polynomial between them, so that all are computed at once.
     """
-    gain, labels = desk.gain, desk.labels
     kind = gain.dtype.type
     one, far, rate = kind(1), kind(FAR), kind(lr)
     for at in range(count):
@@ -241,9 +241,8 @@ def _slopes(desk, count, lr):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def _slopes_of_table(desk, count, lr):  # type: ignore[no-untyped-def]
+def _slopes_of_table(gain, labels, count, lr):  # type: ignore[no-untyped-def]
     """The same as gensim has it: a table of 1,000 places, and nothing beyond 6."""
-    gain, labels = desk.gain, desk.labels
     for at in range(count):
         x = gain[at]
         if x >= 6 or x <= -6:
