@@ -184,3 +184,19 @@ def test_a_graph_of_repeats_has_each_edge_once() -> None:
     split = graphs.data(order("default", "dedup=all"))
     pairs = np.stack([split.train.actor, split.train.target], 1)
     assert len(edges(split)) == len(np.unique(pairs, axis=0))
+
+
+def test_vectors_begin_where_the_setting_says() -> None:
+    def spread(model: str, start: str) -> float:
+        config = order("default", f"model={model}", f"start={start}")
+        made = fresh_model(recipe("graphs"), config, graphs.data(config).facts)
+        return float(made.state_dict()["weight"][1:].std())
+
+    assert spread("lightgcn", "own") == spread("lightgcn", "normal") == pytest.approx(0.1, rel=0.1)
+    assert spread("lightgcn", "xavier") != spread("lightgcn", "normal")
+    for model, start, known in (
+        ("lightgcn", "spectral", "normal, xavier, tiny"),
+        ("ultragcn", "xavier", "tiny or spectral"),
+    ):
+        with pytest.raises(ValueError, match=known):
+            spread(model, start)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import nn
 
 from polyrec import models
@@ -19,6 +21,8 @@ from polyrec.models.graphs.collaborative import (
     UltraGCN,
     XSimGCL,
 )
+from polyrec.models.graphs.collaborative.bipartite import Start
+from polyrec.models.graphs.collaborative.free import Begin
 from polyrec.models.graphs.pinsage import PinSAGERetriever, important, roomy
 from polyrec.nn import Cosine, Dot
 from polyrec.recipes.graphs.config import Config
@@ -89,7 +93,7 @@ def _trained(config: Config, sizes: Sizes) -> Trained:
         case "mf":
             return Factors(sizes, dim)
         case "ultragcn":
-            return UltraGCN(sizes, dim, config.item_neighbours, config.start)
+            return UltraGCN(sizes, dim, config.item_neighbours, cast(Begin, _start(config, "tiny")))
         case "simplex":
             return SimpleX(sizes, dim, config.own)
         case "sgl":
@@ -98,7 +102,12 @@ def _trained(config: Config, sizes: Sizes) -> Trained:
             return SimGCL(sizes, dim, layers, config.noise)
         case "xsimgcl":
             return XSimGCL(sizes, dim, layers, config.noise, config.contrast_layer)
-    return LightGCN(sizes, dim, layers)
+    return LightGCN(sizes, dim, layers, cast(Start, _start(config, "normal")))
+
+
+def _start(config: Config, own: str) -> str:
+    """Where vectors begin; the model itself refuses what it does not know."""
+    return own if config.start == "own" else config.start
 
 
 def _closed(config: Config, facts: Facts) -> nn.Module:

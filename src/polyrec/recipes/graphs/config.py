@@ -94,8 +94,10 @@ class Config:
         0.9, "ccl: cosines below cost nothing; pinsage: gap to hold", least=-1, below=1
     )
     item_weight: float = setting(5e-4, "ultragcn: weight of the item-item loss", least=0)
-    start: Literal["tiny", "spectral"] = setting(
-        "tiny", "ultragcn: where vectors begin; spectral: in the graph's own spectrum, far sooner"
+    start: Literal["own", "normal", "xavier", "tiny", "spectral"] = setting(
+        "own",
+        "where vectors begin; lightgcn: normal (its own, .1) or xavier, as its first public log; "
+        "ultragcn: tiny (its own) or spectral, in the graph's own spectrum, far sooner",
     )
     item_neighbours: int = setting(10, "ultragcn: neighbours an item of that loss", least=1)
     own: float = setting(

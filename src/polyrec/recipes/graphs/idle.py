@@ -36,7 +36,7 @@ READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
     "loss": ("mf", "lightgcn", "simplex", "sgl", "simgcl", "xsimgcl"),
     "item_weight": ("ultragcn",),
     "item_neighbours": ("ultragcn",),
-    "start": ("ultragcn",),
+    "start": ("lightgcn", "ultragcn"),
     "own": ("simplex",),
     "drop": ("sgl",),
     "noise": ("simgcl", "xsimgcl"),

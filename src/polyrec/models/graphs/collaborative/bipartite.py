@@ -7,7 +7,7 @@ nothings have no edge and stay zero. Letters: U people, n items, N = U + n + 2 n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -53,6 +53,8 @@ class Bipartite(nn.Module):
         people, items, edges = sizes.people, sizes.items, sizes.edges
         if min(people, items, dim) < 1:
             raise ValueError(f"need people, items, dim >= 1, got {people}, {items} and {dim}")
+        if start not in get_args(Start):
+            raise ValueError(f"start={start!r}, use {', '.join(get_args(Start))}")
         self.sizes, self.nodes = sizes, people + items + 2
         self.offset = people + 1
         self.weight = nn.Parameter(torch.empty(self.nodes, dim))
