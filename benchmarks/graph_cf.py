@@ -167,13 +167,20 @@ def spmm(data: str) -> dict[str, Any]:
     moved = len(edges.target) * 64 * 4, 2 * 4 * plain.numel() + 4 * len(edges.target)
     big, out = torch.empty(25_000_000), torch.empty(25_000_000)
     copied = milliseconds(lambda: out.copy_(big))["least"]
+    read = milliseconds(lambda: plain.sum())["least"]  # X in order, from the cache that holds it
+    copy_rate, read_rate = 2e-6 * 4 * big.numel() / copied, 1e-6 * 4 * plain.numel() / read
     return {
         "spmm": "D^-1/2 A D^-1/2 X, width 64",
         "nodes": model.nodes,
         "edges": len(edges.target),
         "megabytes_gathered": moved[0] / 1e6,
         "megabytes_at_least": moved[1] / 1e6,
-        "copy_gigabytes_per_second": 0.2 / (copied / 1e3),
+        "copy_gigabytes_per_second": copy_rate,
+        "read_gigabytes_per_second": read_rate,
+        "floor_ms": {  # X in and out and the edges once; and every edge's row once
+            "memory": moved[1] / 1e6 / copy_rate,
+            "gathered": moved[0] / 1e6 / read_rate,
+        },
         "forward": {name: milliseconds(do) for name, do in forward.items()},
         "forward_backward": {name: milliseconds(do) for name, do in whole.items()},
     }

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 from polyrec.graph import Relation
 from polyrec.models.graphs.collaborative import (
     SGL,
+    Factors,
     LightGCN,
     SimGCL,
     SimpleX,
@@ -254,6 +255,28 @@ def test_ultragcn_weighs_edges_by_the_degrees_of_their_ends():
     near, weight = model.near.neighbour[rows.positives].long(), model.near.weight[rows.positives]
     told = (weight * soft(-(model.table.weight[near] * u[:, None]).sum(2))).sum(1).mean()
     assert torch.allclose(losses.extra["items"], 0.5 * told, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Factors, UltraGCN])
+def test_a_person_leans_to_his_history_when_asked_and_not_in_training(kind):
+    plain, leaning = make(kind), make(kind, lean=0.5)
+    requests, ids = everybody(), torch.arange(1, ITEMS + 1)
+    own, items = plain.people.weight[1:], plain.table.weight
+    mean = torch.stack(
+        [
+            items[1:][torch.from_numpy(row)].mean(0) if row.any() else torch.zeros(DIM)
+            for row in SEEN
+        ]
+    )
+    assert torch.allclose(leaning.queries(requests)[:, 0], own + 0.5 * mean, atol=1e-6)
+    assert torch.equal(leaning(requests, ids).queries, plain(requests, ids).queries)
+    stranger = Requests(torch.tensor([0, 0, 1]), Ragged.of([[3, 4], [], []]))
+    asked = leaning.queries(stranger)[:, 0]
+    assert torch.allclose(asked[0], items[3:5].mean(0), atol=1e-6)
+    assert not asked[1].any()
+    assert torch.equal(asked[2], own[0])
+    with pytest.raises(ValueError, match="lean=-1"):
+        make(kind, lean=-1.0)
 
 
 def two_camps():

@@ -162,13 +162,13 @@ class EGES(nn.Module):
         self.learn(self.walks(graph, progress.seed_of("walks")), progress)
 
     def learn(self, walked: Ragged, progress: Progress) -> None:
-        """Learns from walks over nodes, ids from 0. Rows start uniform in +-0.5 / d, Z at 0."""
+        """Learns from walks over nodes, ids from 0. Rows start uniform in +-spread / d, Z at 0."""
         values, start = walked.values.numpy().astype(np.int32), walked.start.numpy()
         items = len(self.rows) - 1
         together = values[np.repeat(np.diff(start) > 1, np.diff(start))]
         seen = np.bincount(together, minlength=items)
         started = torch.rand(self.table[1:].shape, generator=progress.generator("words"))
-        self.table[1:] = (started - 0.5) / self.table.shape[1]
+        self.table[1:] = (2 * started - 1) * self.how.spread / self.table.shape[1]
         self.output.zero_()
         self.attention.zero_()
         tables = fused.Fused(

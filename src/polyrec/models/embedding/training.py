@@ -66,6 +66,7 @@ class Training:
     negatives: int = 5  # 15-20 is often better for few items
     exponent: float = 0.75  # tuning it matters most for items (Caselles-Dupre et al. 2018)
     subsample: float = 0.0  # degree is signal in walks; 1e-3 for sets
+    spread: float = 1.0  # input vectors start uniform in +- spread / d; word2vec.c .5, gensim 4 1
     lr: float = 0.025
     last_lr: float = 0.0001
     epochs: int = 5
@@ -84,6 +85,8 @@ class Training:
             raise ValueError(
                 f"negatives={self.negatives}: need at least 1; without any use output='tree'"
             )
+        if not 0 < self.spread < float("inf"):
+            raise ValueError(f"spread={self.spread}: need above 0; .5 and 1 are usual")
         if not -1 <= self.exponent <= 1:
             raise ValueError(f"exponent={self.exponent}: allowed -1 to 1")
         if self.subsample < 0 or not 0 < self.last_lr <= self.lr:

@@ -64,7 +64,7 @@ class Word2Vec(nn.Module):
         """Learns from sequences or sets of ids; ids 0 are left out.
 
         `sizes`: words of each type, side by side in the order of ids; negatives then stay within
-        the type of the word they stand against (metapath2vec++). u starts uniform in +-0.5 / d,
+        the type of the word they stand against (metapath2vec++). u starts uniform in +-spread / d,
         v at 0. Leaves `reproducible` in the log.
 
         Raises:
@@ -72,8 +72,8 @@ class Word2Vec(nn.Module):
         """
         values, start, seen = self._read(corpus)
         self.seen[1:] = torch.from_numpy(seen)
-        start_of = torch.rand(self.input[1:].shape, generator=progress.generator("words"))
-        self.input[1:] = (start_of - 0.5) / self.input.shape[1]
+        started = torch.rand(self.input[1:].shape, generator=progress.generator("words"))
+        self.input[1:] = (2 * started - 1) * self.how.spread / self.input.shape[1]
         self.output.zero_()
         how = self.how
         targets = how.targets(seen, sizes)

@@ -91,9 +91,10 @@ def _trained(config: Config, sizes: Sizes) -> Trained:
     dim, layers = config.dim, config.layers
     match config.model:
         case "mf":
-            return Factors(sizes, dim)
+            return Factors(sizes, dim, lean=config.lean)
         case "ultragcn":
-            return UltraGCN(sizes, dim, config.item_neighbours, cast(Begin, _start(config, "tiny")))
+            begin = cast(Begin, _start(config, "tiny"))
+            return UltraGCN(sizes, dim, config.item_neighbours, begin, config.lean)
         case "simplex":
             return SimpleX(sizes, dim, config.own)
         case "sgl":

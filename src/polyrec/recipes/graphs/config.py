@@ -103,6 +103,11 @@ class Config:
     own: float = setting(
         0.5, "simplex: share of a person's own vector, beside the history", least=0, below=1.001
     )
+    lean: float = setting(
+        0.0,
+        "mf, ultragcn: weight of the history's mean beside a person's own vector when he is asked",
+        least=0,
+    )
     drop: float = setting(0.1, "sgl: share of edges that a view lacks", least=0, below=1)
     noise: float = setting(0.1, "simgcl, xsimgcl: length of the noise in a layer", least=0)
     contrast: float = setting(0.1, "sgl, simgcl, xsimgcl: weight of the contrast", least=0)

@@ -38,6 +38,7 @@ READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
     "item_neighbours": ("ultragcn",),
     "start": ("lightgcn", "ultragcn"),
     "own": ("simplex",),
+    "lean": ("mf", "ultragcn"),
     "drop": ("sgl",),
     "noise": ("simgcl", "xsimgcl"),
     "contrast": ("sgl", "simgcl", "xsimgcl"),

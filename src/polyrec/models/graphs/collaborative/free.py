@@ -98,25 +98,49 @@ class Factors(Free):
 
     By BPR the plain baseline of every graph model; by a softmax over many negatives hard to beat.
     Source: Rendle et al. 2009 (BPR); Wu et al. 2022 (sampled softmax).
+
+    Arguments:
+        lean: how much the mean of a person's history weighs beside his own vector when he is
+            asked; nothing in training. What he has just chosen then counts at once.
+
+    Raises:
+        ValueError: a negative lean.
     """
 
-    def __init__(self, sizes: Sizes, dim: int = 64, spread: float = 0.1) -> None:
+    def __init__(self, sizes: Sizes, dim: int = 64, spread: float = 0.1, lean: float = 0.0) -> None:
         super().__init__(sizes, dim, spread, Dot())
+        if not 0 <= lean < float("inf"):
+            raise ValueError(f"lean={lean}: need 0, which leaves the history out, or above")
+        self.lean = lean
 
     def asked(self, actor: Tensor, history: Ragged) -> Tensor:
-        """His own vector; of somebody unknown the mean of his items."""
+        """His own vector, leaning to his items; of somebody unknown the mean of his items."""
         own: Tensor = self.people(actor)
-        if bool((actor > 0).all()):
+        if self.lean == 0 and bool((actor > 0).all()):
             return own
-        return torch.where((actor > 0)[:, None], own, self._mean(history))
+        mean = self._mean(history)
+        return torch.where((actor > 0)[:, None], own + self.lean * mean, mean)
 
     def queries(self, requests: Requests) -> Tensor:
         """[R, 1, D]; somebody unknown and without history is zero."""
         actor = self.people_nodes(requests)
-        if bool((actor > 0).all()):
-            own: Tensor = self.people(actor)
-            return own[:, None]
-        return super().queries(requests)
+        if self.lean == 0 and bool((actor > 0).all()):
+            return self._owned(actor)
+        history = distinct(known(requests), self.sizes.items).to(self.table.weight.device)
+        nobody = (actor == 0) & (history.lengths == 0)
+        return self.asked(actor, history).masked_fill(nobody[:, None], 0)[:, None]
+
+    def forward(self, requests: Requests, ids: Tensor) -> Encoded:
+        """Both sides at once, for training: a person of the graph is his own vector."""
+        actor = self.people_nodes(requests)
+        if not bool((actor > 0).all()):
+            return super().forward(requests, ids)
+        queries, items = self._owned(actor), self.items(ids)
+        return Encoded(queries, items, meet=(queries, items))
+
+    def _owned(self, actor: Tensor) -> Tensor:
+        own: Tensor = self.people(actor)
+        return own[:, None]
 
     def connect(self, chose: Relation) -> None:
         """Needs no graph."""
@@ -132,19 +156,25 @@ class UltraGCN(Factors):
 
     Arguments:
         start: "tiny" (normal, 1e-4), as published, or "spectral" (`spectral_start`).
+        lean: as of `Factors`; 0 as published.
 
     Source: Mao et al. 2021, eq. 6 to 14.
 
     Raises:
-        ValueError: the start is unknown.
+        ValueError: the start is unknown, or a negative lean.
     """
 
     def __init__(
-        self, sizes: Sizes, dim: int = 64, neighbours: int = 10, start: Begin = "tiny"
+        self,
+        sizes: Sizes,
+        dim: int = 64,
+        neighbours: int = 10,
+        start: Begin = "tiny",
+        lean: float = 0.0,
     ) -> None:
         if start not in get_args(Begin):
             raise ValueError(f"ultragcn: start={start!r}, use tiny or spectral")
-        super().__init__(sizes, dim, 1e-4)
+        super().__init__(sizes, dim, 1e-4, lean)
         self.near, self.start = Neighbours(sizes.items, neighbours, 4_000), start
 
     def connect(self, chose: Relation) -> None:
