@@ -128,7 +128,7 @@ def test_rare_words_are_cold_and_keep_their_start() -> None:
     corpus = Ragged.of([[1, 2, 1, 2, 3], [1, 2], [4], [4], [4]])
     model = solved(Training(min_count=2), 5, corpus)
     assert model.cold.tolist() == [True, False, False, True, True, True]
-    assert (model.input[3:].abs() <= 0.5 / 16).all()
+    assert (model.input[3:].abs() <= 1 / 16).all()
     assert (model.output[3:] == 0).all()
     assert model.seen[1:3].tolist() == [3, 3]
 
