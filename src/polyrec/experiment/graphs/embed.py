@@ -65,6 +65,7 @@ class Settings:
     ties: Literal["present", "strong"] = setting("present", "node2vec; strong: node2vec+")
     samples: int = setting(100, "line2: drawn edges, times those of the graph", least=1)
     epochs: int = setting(1, "passes over the walks", least=1)
+    spread: float = setting(1.0, "vectors start in +- spread / dim; word2vec.c .5", above=0)
     lr: float = setting(0.025, "falls to .0001", above=0)
     directed: Literal["no", "yes"] = setting("no", "no: every edge is walked both ways")
     seed: int = setting(1, "of walks and vectors", least=0, below=2**62)
@@ -157,11 +158,13 @@ def _network(path: Path, ask: Ask) -> Network:
 def _model(settings: Settings, nodes: int) -> NodeVectors:
     if settings.model == "line2":
         made = line2(nodes, settings.dim, Edges(settings.samples), settings.negatives)
-        how = replace(made.words.how, epochs=settings.epochs, lr=settings.lr)
+        how = replace(
+            made.words.how, epochs=settings.epochs, lr=settings.lr, spread=settings.spread
+        )
         return NodeVectors(type(made.words)(nodes, settings.dim, how), made.walks)
     how = Training(
         window=settings.window, epochs=settings.epochs, min_count=1, output=settings.output,
-        negatives=settings.negatives, lr=settings.lr,
+        negatives=settings.negatives, lr=settings.lr, spread=settings.spread,
     )  # fmt: skip
     if settings.model == "deepwalk":
         return deepwalk(nodes, settings.dim, DeepWalks(settings.walks, settings.length), how)

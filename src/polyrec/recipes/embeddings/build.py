@@ -156,6 +156,7 @@ def training(config: Config) -> Training:
         negatives=config.negatives,
         exponent=config.exponent,
         subsample=config.subsample,
+        spread=config.spread,
         lr=config.lr,
         epochs=config.epochs,
         min_count=config.min_count,

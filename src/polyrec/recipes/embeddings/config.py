@@ -91,6 +91,9 @@ class Config:
     )
     min_count: int = setting(1, "word2vec has 5: an item left out is cold", least=1)
     epochs: int = setting(5, "word2vec; 1 on walks, which repeat every node", least=1)
+    spread: float = setting(
+        1.0, "vectors start uniform in +- spread / dim, as gensim's; word2vec.c .5", above=0
+    )
     lr: float = setting(
         0.25,
         "pairs of a set weigh 1 / its size: word2vec's .025, for all else, hardly moves them",
