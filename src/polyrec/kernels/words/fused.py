@@ -2,7 +2,7 @@
 
 As one shard of `training`, but the input of a context is fused from its rows: softmax weights of
 its own (EGES), their mean (GES), their sum, or side by side. With one row a word all are plain
-word2vec, but for rounding. One thread reads the corpus in order, so the bytes depend on nothing else.
+word2vec, but for rounding. One thread reads the corpus in order: bytes depend on nothing else.
 
 Letters: V words, J rows a word at most, S rows of the table, d their width, D that of an input.
 """
