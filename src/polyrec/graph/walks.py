@@ -160,7 +160,7 @@ def _walked(relation: Relation, plan: DeepWalks | Node2VecWalks, bias: Bias, see
         )
     weighted = plan.weights == "given" and relation.weight is not None
     _sound(relation, weighted)
-    most, words = hubs(relation.degree, relation.edges)
+    most, words = hubs(relation.degree, relation.edges, bias.order, weighted)
     _affordable(relation.sources * plan.count, plan.length, plan.budget_mb, 8 * most * words)
     starts = _starts(relation.sources, plan.count, seed)
     weight = relation.weight if weighted else None
@@ -203,12 +203,14 @@ def _starts(nodes: int, count: int, seed: int) -> I32:
     return np.concatenate(orders).astype(np.int32) if nodes else np.empty(0, np.int32)
 
 
-def _affordable(count: int, length: int, budget_mb: int, beside: int = 0) -> None:
-    need = 8 * count * length + beside  # int32, and a second copy where walks end early
+def _affordable(count: int, length: int, budget_mb: int, bits: int = 0) -> None:
+    need = 8 * count * length + bits  # int32, and a second copy where walks end early
     if need > budget_mb * MB:
+        beside = f" and {bits / MB:,.0f} MB of neighbours as bits" if bits else ""
         raise ValueError(
-            f"{count:,} walks of {length} nodes take up to {need / MB:,.0f} MB ({need:,} bytes), "
-            f"the budget is {budget_mb:,} MB; lower count or length, or raise budget_mb"
+            f"{count:,} walks of {length} nodes{beside} take up to {need / MB:,.0f} MB "
+            f"({need:,} bytes), the budget is {budget_mb:,} MB; lower count or length, or raise "
+            "budget_mb"
         )
 
 

@@ -30,7 +30,11 @@ def walk(
     """
     out = np.empty((len(starts), length), np.int32)
     lengths = np.empty(len(starts), np.int64)
-    _walk_all(rows, bias, starts, (np.uint64(seed % 2**64), first), out, lengths)
+    stream = np.uint64(seed % 2**64), first
+    if bias.order == FIRST:
+        _walk_forgetful(rows, starts, stream, out, lengths)
+    else:
+        _walk_remembering(rows, bias, starts, stream, out, lengths)
     return packed(out, lengths)
 
 
@@ -52,8 +56,36 @@ def _pack(out: I32, start: I64, values: I32) -> None:
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _walk_all(rows, bias, starts, stream, out, lengths):  # type: ignore[no-untyped-def]
-    """Walks side by side: while one waits for memory, the next steps."""
+def _walk_forgetful(rows, starts, stream, out, lengths):  # type: ignore[no-untyped-def]
+    """Walks side by side, a word of the stream a step: while one waits for memory, others step."""
+    seed, first = stream
+    for block in prange((len(starts) + SIDE - 1) // SIDE):
+        low = block * SIDE
+        count = min(SIDE, len(starts) - low)
+        keys, going = np.empty(SIDE, np.uint64), np.empty(SIDE, np.int64)
+        node = np.empty(SIDE, np.int32)
+        for one in range(count):
+            keys[one] = stream_key(seed, WALKS, 0, first + low + one)
+            out[low + one, 0] = node[one] = starts[low + one]
+            lengths[low + one], going[one] = 1, one
+        for step in range(1, out.shape[1]):
+            left = 0
+            for a in range(count):
+                one = going[a]
+                if rows.indptr[node[one]] < rows.indptr[node[one] + 1]:
+                    edge = neighbour(rows, node[one], word(keys[one], step - 1))
+                    out[low + one, step] = node[one] = rows.indices[edge]
+                    lengths[low + one] = step + 1
+                    going[left] = one
+                    left += 1
+            count = left
+            if count == 0:
+                break
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _walk_remembering(rows, bias, starts, stream, out, lengths):  # type: ignore[no-untyped-def]
+    """The same for steps that ask of the step before; the first of a walk has none."""
     seed, first = stream
     for block in prange((len(starts) + SIDE - 1) // SIDE):
         low = block * SIDE
@@ -72,12 +104,13 @@ def _walk_all(rows, bias, starts, stream, out, lengths):  # type: ignore[no-unty
                 going[left] = going[a]
                 left += rows.indptr[node[going[a]]] < rows.indptr[node[going[a]] + 1]
             count = left
-            if bias.order == FIRST or step == 1:
+            if count == 0:
+                break
+            if step == 1:
                 for a in range(count):
                     one = going[a]
-                    edge = neighbour(rows, node[one], word(keys[one], places[one]))
-                    after[one] = rows.indices[edge]
-                    places[one] += 1
+                    after[one] = rows.indices[neighbour(rows, node[one], word(keys[one], 0))]
+                    places[one] = 1
             else:
                 step_all(rows, bias, side, count)
             for a in range(count):

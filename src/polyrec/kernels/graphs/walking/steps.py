@@ -50,15 +50,6 @@ def _outlier(rows, bias, node):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _goes_back(rows, node, before, dice):  # type: ignore[no-untyped-def]
-    """Whether the dart thrown at the outlier hits the edge back, by weight."""
-    edge = place_of(rows, node, before)
-    if edge < 0 or len(rows.weight) == 0:
-        return edge >= 0
-    return dice * rows.peak[node] < rows.weight[edge]
-
-
-@njit(cache=True, inline="always")
 def _factor(rows, bias, before, edge, node):  # type: ignore[no-untyped-def]
     """What multiplies the weight of an edge that does not go back."""
     target = rows.indices[edge]
@@ -131,15 +122,25 @@ def _arrive(rows, bias, side, count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _throw(rows, side, count):  # type: ignore[no-untyped-def]
-    """A dart at the outlier for each who waits."""
+    """A dart at the outlier for each who waits, the last of a step if there is no edge back."""
+    nowhere = 0
     for a in range(count):
         one = side.waiting[a]
         bits = word(side.keys[one], side.places[one])
         side.places[one] += 1
         side.edge[one] = 0
         if upper(bits) < side.outlier[one]:
-            back = _goes_back(rows, side.node[one], side.before[one], lower(bits))
-            side.edge[one] = BACK if back else AGAIN
+            edge = place_of(rows, side.node[one], side.before[one])
+            hit = edge >= 0
+            if hit and len(rows.weight):
+                hit = lower(bits) * rows.peak[side.node[one]] < rows.weight[edge]
+            side.edge[one] = BACK if hit else AGAIN
+            nowhere += edge < 0
+    if nowhere > 0:
+        for a in range(count):
+            one = side.waiting[a]
+            if side.edge[one] == AGAIN and place_of(rows, side.node[one], side.before[one]) < 0:
+                side.outlier[one] = 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -193,6 +194,5 @@ def _keep(side, count):  # type: ignore[no-untyped-def]
     for a in range(count):
         one = side.waiting[a]
         side.waiting[kept] = one
-        side.edge[one] = 0
         kept += side.dice[one] == REFUSED
     return kept

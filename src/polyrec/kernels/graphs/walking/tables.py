@@ -46,8 +46,8 @@ def rows_of(indptr: I64, indices: I32, weight: F32 | None, order: int = FIRST) -
     edge allow, whatever is more. Bits change no walk.
     """
     none, nowhere = np.empty(0, np.float32), np.empty(0, np.int32)
-    asked = order == SECOND or (order == STRONG and weight is None)  # else weights are looked up
-    bits = _bits(indptr, indices) if asked else (nowhere, np.empty((0, 0), np.uint64))
+    most, words = hubs(np.diff(indptr), len(indices), order, weight is not None)
+    bits = _bits(indptr, indices, most, words)
     if weight is None:
         return Rows(indptr, indices, none, none, nowhere, none, none, *bits)
     chance, alias = np.empty(len(indices), np.float32), np.empty(len(indices), np.int32)
@@ -57,18 +57,26 @@ def rows_of(indptr: I64, indices: I32, weight: F32 | None, order: int = FIRST) -
     return rows
 
 
-def hubs(degree: I64, edges: int) -> tuple[int, int]:
-    """How many nodes get bits, and how many words of 64 each: the size of `seen`."""
+def hubs(degree: I64, edges: int, order: int, weighted: bool) -> tuple[int, int]:
+    """How many nodes get bits, and how many words of 64 each: the size of `seen`.
+
+    None where nobody asks whether an edge is there: steps without memory, and strong ties of
+    weighted edges, whose weights are looked up.
+    """
+    if order == FIRST or (order == STRONG and weighted):
+        return 0, 0
     words = max((len(degree) + 63) // 64, 1)
     return min(max(edges // 2, BITS) // words, int((degree > FEW).sum())), words
 
 
-def _bits(indptr: I64, indices: I32) -> tuple[I32, U64]:
+def _bits(indptr: I64, indices: I32, most: int, words: int) -> tuple[I32, U64]:
     """`hub` and `seen`: the largest rows as bits."""
+    seen = np.zeros((most, words), np.uint64)
+    if most == 0:
+        return np.empty(0, np.int32), seen
     degree = np.diff(indptr)
-    most, words = hubs(degree, len(indices))
     largest = np.argsort(-degree, kind="stable")[:most].astype(np.int32)
-    hub, seen = np.full(len(degree), -1, np.int32), np.zeros((most, words), np.uint64)
+    hub = np.full(len(degree), -1, np.int32)
     hub[largest] = np.arange(most)
     _mark(indptr, indices, largest, seen)
     return hub, seen
