@@ -11,7 +11,7 @@ import torch
 from polyrec.data import Facts
 from polyrec.data.splits.questions import Split
 from polyrec.experiment.stored import fresh_model
-from polyrec.recipes import compose, graphs, recipe
+from polyrec.recipes import all_read, compose, graphs, recipe
 from polyrec.train import Adam, Linear, Stage, fit
 from polyrec.types import Progress
 
@@ -194,8 +194,13 @@ def test_vectors_begin_where_the_setting_says() -> None:
 
     assert spread("lightgcn", "own") == spread("lightgcn", "normal") == pytest.approx(0.1, rel=0.1)
     assert spread("lightgcn", "xavier") != spread("lightgcn", "normal")
+    with pytest.raises(ValueError, match="start=tiny changes nothing here: only model=ultragcn"):
+        all_read(recipe("graphs"), order("default", "model=lightgcn", "start=tiny"), ("start",))
+    stored = dataclasses.replace(order("default", "model=lightgcn"), start="tiny")
+    old = fresh_model(recipe("graphs"), stored, graphs.data(stored).facts)
+    assert float(old.state_dict()["weight"][1:].std()) == spread("lightgcn", "own")
     for model, start, known in (
-        ("lightgcn", "spectral", "normal, xavier, tiny"),
+        ("lightgcn", "spectral", "normal, xavier"),
         ("ultragcn", "xavier", "tiny or spectral"),
     ):
         with pytest.raises(ValueError, match=known):

@@ -107,8 +107,12 @@ def _trained(config: Config, sizes: Sizes) -> Trained:
 
 
 def _start(config: Config, own: str) -> str:
-    """Where vectors begin; the model itself refuses what it does not know."""
-    return own if config.start == "own" else config.start
+    """Where vectors begin; the model itself refuses what it does not know.
+
+    Runs stored when `tiny` was the default of all models hold it for those it is not a start of.
+    """
+    stored = config.start == "tiny" and config.model != "ultragcn"
+    return own if stored or config.start == "own" else config.start
 
 
 def _closed(config: Config, facts: Facts) -> nn.Module:

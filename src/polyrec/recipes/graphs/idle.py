@@ -57,6 +57,8 @@ def idle(config: Config) -> Mapping[str, str]:
     }
     if config.model not in CLOSED:
         found |= _of_training(config)
+    if config.start == "tiny" and config.model == "lightgcn":
+        found["start"] = "model=ultragcn"
     if kept:
         found |= dict.fromkeys(
             ("kinds", "positives", "dedup", "k_core", "min_users", "min_items"), "another split"

@@ -29,8 +29,8 @@ class Sizes:
     edges: int
 
 
-Start = Literal["normal", "xavier", "tiny"]
-SPREADS = {"normal": 0.1, "tiny": 1e-4}
+Start = Literal["normal", "xavier"]
+SPREAD = 0.1  # standard deviation of normal
 
 
 class Bipartite(nn.Module):
@@ -40,7 +40,7 @@ class Bipartite(nn.Module):
     dict is the model. A node of degree 0 keeps its start and hears from nobody.
 
     Arguments:
-        start: "normal" (.1, LightGCN), "xavier" (the contrastive models), "tiny" (1e-4, UltraGCN).
+        start: "normal" (.1, LightGCN), "xavier" (the contrastive models).
     """
 
     similarity: Similarity
@@ -66,7 +66,7 @@ class Bipartite(nn.Module):
                 for part in torch.split(self.weight, [people + 1, items + 1]):
                     nn.init.xavier_uniform_(part)
             else:
-                self.weight.normal_(0, SPREADS[start])
+                self.weight.normal_(0, SPREAD)
             self.weight[[0, self.offset]] = 0
 
     @property
