@@ -140,6 +140,18 @@ def test_bad_input_is_refused_with_the_remedy(make, told: str) -> None:
         make()
 
 
+def test_the_budget_counts_bits_of_neighbours_only_where_they_are_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = [[j for j in range(40) if j != i] for i in range(40)]
+    whole = Graph({"node": 40}, (relation(others, 40),))
+    monkeypatch.setattr(DeepWalks, "budget_mb", 0)
+    with pytest.raises(ValueError, match="40 walks of 2 nodes and 0 MB of neighbours as bits"):
+        Node2VecWalks(count=1, length=2)(whole, 0)
+    with pytest.raises(ValueError, match="40 walks of 2 nodes take up to 0 MB \\(640 bytes\\)"):
+        DeepWalks(1, 2, budget_mb=0)(whole, 0)
+
+
 def test_a_relation_between_types_is_sent_to_metapaths() -> None:
     graph = shop()
     one = replace(graph, relations=graph.relations[:1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,15 @@ from scipy.stats import chi2
 
 from polyrec.kernels.draws import alias_row
 from polyrec.kernels.graphs.walking.steps import Bias
-from polyrec.kernels.graphs.walking.tables import FIRST, SECOND, STRONG, Rows, rows_of
+from polyrec.kernels.graphs.walking.tables import (
+    BITS,
+    FIRST,
+    SECOND,
+    STRONG,
+    Rows,
+    hubs,
+    rows_of,
+)
 from polyrec.kernels.graphs.walks import walk
 
 N = 10
@@ -119,10 +129,57 @@ def test_bits_for_busy_nodes_change_no_walk(bias: Bias, weighted: bool) -> None:
     plain, fast = rows_of(*form, weight), rows_of(*form, weight, SECOND)
     assert not len(plain.hub)
     assert 0 < len(fast.seen) < 200
-    assert fast.seen.nbytes <= 4 * sparse.nnz
+    assert fast.seen.nbytes <= max(4 * sparse.nnz, 8 * BITS)
     starts = np.arange(200, dtype=np.int32)
     for one, other in zip(*(walk(r, starts, 30, bias, 3) for r in (plain, fast)), strict=True):
         assert np.array_equal(one, other)
+
+
+def test_bits_take_sixteen_megabytes_or_four_bytes_an_edge_and_only_where_they_are_asked() -> None:
+    degree = np.full(200_000, 20)
+    words = 200_000 // 64
+    assert hubs(degree, 4_000_000, SECOND, True) == (BITS // words, words)
+    assert hubs(degree, 40_000_000, STRONG, False) == (20_000_000 // words, words)
+    assert hubs(degree[:100], 2_000, SECOND, False) == (100, 2)
+    assert hubs(degree // 2, 4_000_000, SECOND, False)[0] == 0  # few neighbours: halving
+    assert hubs(degree, 40_000_000, FIRST, False) == (0, 0)
+    assert hubs(degree, 40_000_000, STRONG, True) == (0, 0)
+
+
+def test_darts_end_where_no_edge_leads_back() -> None:
+    ring = (np.arange(N)[:, None] + np.arange(1, 4)) % N  # forward alone
+    graph = rows_of(np.arange(0, 3 * N + 1, 3), np.sort(ring, 1).ravel().astype(np.int32), None)
+    starts = np.zeros(3_000, np.int32)
+    values, _ = walk(graph, starts, 3, Bias(1e9, 1e-3, SECOND), 1)  # 1e9 darts a step before
+    middle, last = values.reshape(-1, 3)[:, 1:].T
+    assert set((last - middle) % N) == {1, 2, 3}
+    near = middle < 3  # 3 itself leads to nodes away from the start alone
+    assert (last[near] > 3).mean() < 0.01
+
+
+GOLDEN = {  # of 900 walks: bytes that an update must not move in silence
+    (False, False, 1.0, 1.0, FIRST): "dbb06da4f51b",
+    (True, True, 1.0, 1.0, FIRST): "2756ff521a23",
+    (False, False, 0.25, 4.0, SECOND): "562e3157f572",
+    (True, True, 4.0, 0.5, SECOND): "4c2b2a73582e",
+    (True, False, 2.0, 0.5, STRONG): "c341c2a894b1",
+    (True, True, 2.0, 0.5, STRONG): "1fe5dc0c22e2",
+}
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=str)
+def test_walks_are_those_of_before(case: tuple[bool, bool, float, float, int]) -> None:
+    directed, weighted, p, q, order = case
+    ids = np.arange(90)
+    edge = (ids[:, None] * 7 + ids * 13) % 11 < 1 + ids // 30  # some columns thrice as full
+    edge &= ids[:, None] != ids
+    edge = edge if directed else edge | edge.T
+    sparse = csr_matrix(edge * (1.0 + (ids[:, None] + ids) % 4))
+    weight = sparse.data.astype(np.float32) if weighted else None
+    graph = rows_of(sparse.indptr.astype(np.int64), sparse.indices.astype(np.int32), weight, order)
+    starts = np.repeat(ids, 10).astype(np.int32)
+    values, start = walk(graph, starts, 20, Bias(1 / p, 1 / q, order), 7)
+    assert hashlib.sha256(values.tobytes() + start.tobytes()).hexdigest()[:12] == GOLDEN[case]
 
 
 def test_a_part_of_the_walks_is_that_part_of_all_of_them() -> None:

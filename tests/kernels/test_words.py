@@ -142,6 +142,34 @@ def test_a_pass_moves_against_the_gradient_of_the_loss(architecture: int, output
         assert (now - then) / -LR == pytest.approx(grad.numpy(), rel=1e-5, abs=1e-4)
 
 
+@pytest.mark.parametrize("output", ["tree", *range(1, 6)], ids=str)
+def test_contexts_move_one_after_the_other(output: str | int) -> None:
+    """At a real rate, where rows repeat; 1 to 6 rows and paths, so that every remainder occurs."""
+    counts = np.arange(1, WORDS + 1)
+    counts[4:] = 0 if output != "tree" else counts[4:]  # four negatives: the same again and again
+    targets = huffman(counts) if output == "tree" else negatives(counts, 0.75, int(output))
+    found, plain = tables(), tables()
+    how = rules(contexts.SKIPGRAM)._replace(lr=0.05, last_lr=0.05)
+    train_exact(found, corpus(), targets, how, np.array([[0, 12]]))
+    words, (rows, labels) = corpus(), (np.empty(99, np.int32), np.empty(99, np.float32))
+    for first, stop in zip(words.start[:-1], words.start[1:], strict=True):
+        sentence = words.values[first:stop]
+        for place, center in enumerate(sentence):
+            key = np.uint64(stream_key(9, CENTERS, 0, first + place))
+            count = asked(targets, center, key, rows, labels)
+            for i in range(len(sentence)):
+                if 0 < abs(i - place) <= 3:
+                    x, move = plain.u[sentence[i]].copy(), np.zeros(DIM)
+                    scores = plain.v[rows[:count]] @ x
+                    for row, label, score in zip(rows[:count], labels, scores, strict=False):
+                        gain = 0.05 * (label - 1 / (1 + np.exp(-score)))
+                        move += gain * plain.v[row]
+                        plain.v[row] += gain * x
+                    plain.u[sentence[i]] += move
+    assert found.u == pytest.approx(plain.u, abs=1e-5)
+    assert found.v == pytest.approx(plain.v, abs=1e-5)
+
+
 def test_gensims_dialect_gives_no_gradient_beyond_six_and_a_table_within() -> None:
     pair = Corpus(np.array([0, 1], np.int32), np.array([0, 2]), ALL)
     targets = negatives(np.array([1, 1]), 1.0, 1)._replace(negatives=0, kind=np.empty(0, np.int32))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from polyrec.kernels.graphs.rng import purpose, stream_key, unit_float
 from polyrec.kernels.words.contexts import Corpus, Rules, beside, kept
 from polyrec.kernels.words.targets import Targets, asked
-from polyrec.kernels.words.training import CENTERS, Tables, Told, _desk, _logistic, nobody
+from polyrec.kernels.words.training import CENTERS, Tables, Told, _desk, nobody, slopes
 
 Floats = NDArray[np.floating]
 I32 = NDArray[np.int32]
@@ -80,14 +80,46 @@ def _run(both, corpus, targets, rules, fusion, part):  # type: ignore[no-untyped
             near, weight = beside(words, place, rules, key, desk.near)
             if near > 0:
                 count = asked(targets, words[place], key, desk.rows, desk.labels)
-                for context in range(near):
-                    word = desk.near[context]
-                    alone = _alone(fusion, key ^ OWN_ROWS, context)
-                    _gather(tables, desk, shares, word, (fusion.how, alone))
-                    _logistic(tables.v, desk, 1, (count, lr * weight, rules.table))
-                    if fusion.how == WEIGHTED:
-                        _reweigh(tables, desk, shares, word)
-                    _scatter(tables, desk, shares, word, fusion.how)
+                many = count, lr * weight, rules.table
+                _contexts(tables, desk, shares, (near, key ^ OWN_ROWS, fusion), many)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _contexts(tables, desk, shares, how, many):  # type: ignore[no-untyped-def]
+    """Every context in turn: fused, held against all rows asked for, and taken apart again."""
+    w, a, v, rows, x, move = tables.w, tables.a, tables.v, tables.rows, desk.x, desk.move
+    asked_rows, gain, labels, ids = desk.rows, desk.gain, desk.labels, desk.near
+    (near, key, fusion), (count, lr, table) = how, many
+    apart = w.shape[1] if fusion.how == CONCAT else 0  # of two rows' places in the input
+    for context in range(near):
+        word = ids[context]
+        _share(a, rows, word, shares, (fusion.how, _alone(fusion, key, context)))
+        x[0, :] = 0
+        move[0, :] = 0
+        for j in range(len(shares)):
+            share, row, at = shares[j], rows[word, j], j * apart
+            if share > 0:
+                for d in range(w.shape[1]):
+                    x[0, at + d] += share * w[row, d]
+        for at in range(count):
+            row, dot = asked_rows[at], v.dtype.type(0)
+            for d in range(v.shape[1]):
+                dot += x[0, d] * v[row, d]
+            gain[at] = dot
+        slopes(gain, labels, count, lr, table)
+        for at in range(count):
+            row, step = asked_rows[at], gain[at]
+            for d in range(v.shape[1]):
+                old = v[row, d]
+                move[0, d] += step * old
+                v[row, d] = old + step * x[0, d]
+        if fusion.how == WEIGHTED:
+            _reweigh(w, a, rows, word, (shares, x, move))
+        for j in range(len(shares)):
+            share, row, at = shares[j], rows[word, j], j * apart
+            if share > 0:
+                for d in range(w.shape[1]):
+                    w[row, d] += share * move[0, at + d]
 
 
 @njit(cache=True)
@@ -97,65 +129,38 @@ def _alone(fusion, key, context):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _gather(tables, desk, shares, word, fusion):  # type: ignore[no-untyped-def]
-    """The input of a context, fused; the share of each of its rows is kept for the way back."""
-    w, x, width = tables.w, desk.x, tables.w.shape[1]
-    how, alone = fusion
-    _share(tables.a[word], tables.rows[word], shares, how, alone)
-    x[0, :] = 0
-    desk.move[0, :] = 0
-    for j in range(len(shares)):
-        share, row = shares[j], tables.rows[word, j]
-        if share > 0:
-            at = j * width if how == CONCAT else 0
-            for d in range(width):
-                x[0, at + d] += share * w[row, d]
-
-
-@njit(cache=True)
-def _share(a, rows, share, how, alone):  # type: ignore[no-untyped-def]
+def _share(a, rows, word, share, fusion):  # type: ignore[no-untyped-def]
     """What each row counts for; one that is not there counts for nothing, and so does its logit."""
-    kind = share.dtype.type
+    kind, (how, alone) = share.dtype.type, fusion
     first = 0
     if alone:
-        for j in range(1, len(rows)):
-            if rows[j] > 0:
+        for j in range(1, len(share)):
+            if rows[word, j] > 0:
                 first = 1
     highest, total = kind(-np.inf), kind(0)
-    for j in range(first, len(rows)):
-        if rows[j] > 0:
-            highest = max(highest, a[j])
-    for j in range(len(rows)):
+    for j in range(first, len(share)):
+        if rows[word, j] > 0:
+            highest = max(highest, a[word, j])
+    for j in range(len(share)):
         share[j] = 0
-        if j >= first and rows[j] > 0:
-            share[j] = np.exp(a[j] - highest) if how == WEIGHTED else kind(1)
+        if j >= first and rows[word, j] > 0:
+            share[j] = np.exp(a[word, j] - highest) if how == WEIGHTED else kind(1)
             total += share[j]
     if how < SUM:  # shares of one
-        for j in range(len(rows)):
+        for j in range(len(share)):
             share[j] /= max(total, kind(1e-30))
 
 
-@njit(cache=True)
-def _reweigh(tables, desk, shares, word):  # type: ignore[no-untyped-def]
+@njit(cache=True, inline="always")
+def _reweigh(w, a, rows, word, desk):  # type: ignore[no-untyped-def]
     """Moves the logits by share x (row - input) . gradient, with rows as they were read."""
-    whole = tables.w.dtype.type(0)
-    for d in range(tables.w.shape[1]):
-        whole += desk.x[0, d] * desk.move[0, d]
+    shares, x, move = desk
+    whole = w.dtype.type(0)
+    for d in range(w.shape[1]):
+        whole += x[0, d] * move[0, d]
     for j in range(len(shares)):
-        share, row, dot = shares[j], tables.rows[word, j], tables.w.dtype.type(0)
+        share, row, dot = shares[j], rows[word, j], w.dtype.type(0)
         if 0 < share < 1:  # a single row has nothing to be weighed against
-            for d in range(tables.w.shape[1]):
-                dot += tables.w[row, d] * desk.move[0, d]
-            tables.a[word, j] += share * (dot - whole)
-
-
-@njit(cache=True)
-def _scatter(tables, desk, shares, word, how):  # type: ignore[no-untyped-def]
-    """Moves every row that was read by its share of the input's gradient."""
-    w, width = tables.w, tables.w.shape[1]
-    for j in range(len(shares)):
-        share, row = shares[j], tables.rows[word, j]
-        if share > 0:
-            at = j * width if how == CONCAT else 0
-            for d in range(width):
-                w[row, d] += share * desk.move[0, at + d]
+            for d in range(w.shape[1]):
+                dot += w[row, d] * move[0, d]
+            a[word, j] += share * (dot - whole)

@@ -1,8 +1,9 @@
 """One pass over a corpus: steps of word vectors, one sentence after the other.
 
 Each context predicts the word it stands beside. The contexts of one word share its negatives, and
-meet them one after the other, as plain gradient descent would. Sharing changes the variance of the
-gradient, not its expectation.
+meet them one after the other, as plain gradient descent would; only under the whole softmax do the
+contexts of a word move together, once it is done. Sharing changes the variance of the gradient, not
+its expectation.
 
 Letters: V words, d width, S shards.
 """
@@ -78,14 +79,14 @@ class Desk(NamedTuple):
 @njit(cache=True)
 def _desk(tables, targets, rules):  # type: ignore[no-untyped-def]
     most = max(2 * rules.window, 32, PARTNERS)
-    asked_for = max(1 + targets.negatives, 1)
+    longest = max(1 + targets.negatives, 1)  # rows that one word asks for
     for center in range(len(targets.path) - 1):
-        asked_for = max(asked_for, targets.path[center + 1] - targets.path[center])
+        longest = max(longest, targets.path[center + 1] - targets.path[center])
     return Desk(
         np.empty(most, np.int32),
-        np.empty(asked_for, np.int32),
-        np.empty(asked_for, np.float32),
-        np.empty(asked_for, tables.u.dtype),
+        np.empty(longest, np.int32),
+        np.empty(longest, np.float32),
+        np.empty(longest, tables.u.dtype),
         np.empty((most, tables.u.shape[1]), tables.u.dtype),
         np.empty((most, tables.u.shape[1]), tables.u.dtype),
     )
@@ -106,7 +107,7 @@ def _step(tables, desk, negatives, rules, counts):  # type: ignore[no-untyped-de
         tables.moves_v[:] += np.int32(1)
     else:
         _count(tables.moves_v, desk.rows, count)
-        _logistic(tables.v, desk, inputs, (count, lr, rules.table))
+        _logistic(tables.v, desk, (count, lr, rules.table))
     share = 1.0
     if rules.architecture != SKIPGRAM and (rules.architecture == SUM) == (rules.table == 1):
         share = 1.0 / near  # the mean's true gradient; gensim divides the sum's instead
@@ -117,7 +118,7 @@ def _step(tables, desk, negatives, rules, counts):  # type: ignore[no-untyped-de
 def _gather(u, desk, architecture, near):  # type: ignore[no-untyped-def]
     """The inputs of a word: each context, or their mean or sum. Returns how many."""
     x, move, ids = desk.x, desk.move, desk.near
-    if architecture == SKIPGRAM:
+    if architecture == SKIPGRAM:  # under the whole softmax alone
         for context in range(near):
             row = ids[context]
             for d in range(u.shape[1]):
@@ -148,14 +149,15 @@ def _scatter(tables, desk, near, single, share):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _skipgram(tables, desk, near, asked_for):  # type: ignore[no-untyped-def]
-    """Every context in turn against all rows asked for, as `_logistic`, but it moves at once.
+def _skipgram(tables, desk, near, many):  # type: ignore[no-untyped-def]
+    """Every context in turn against all rows asked for; it moves before the next is read.
 
-    Three or two rows in one reading, and no array is handed on: both were half of the time.
+    Three or two rows are met in one reading of the input, and no array is handed on to another
+    function: together twice as fast as `_logistic` for each context.
     """
     u, v, x, ids = tables.u, tables.v, desk.x, desk.near
     rows, gain, labels = desk.rows, desk.gain, desk.labels
-    count, lr, table = asked_for
+    count, lr, table = many
     threes, zero = count // 3 * 3, v.dtype.type(0)
     for context in range(near):
         own = ids[context]
@@ -174,10 +176,7 @@ def _skipgram(tables, desk, near, asked_for):  # type: ignore[no-untyped-def]
             for d in range(u.shape[1]):
                 a += x[0, d] * v[i, d]
             gain[at] = a
-        if table == 1:
-            _slopes_of_table(gain, labels, count, lr)
-        else:
-            _slopes(gain, labels, count, lr)
+        slopes(gain, labels, count, lr, table)
         for at in range(0, count - 1, 2):
             i, j, a, b = rows[at], rows[at + 1], gain[at], gain[at + 1]
             for d in range(u.shape[1]):
@@ -195,36 +194,42 @@ def _skipgram(tables, desk, near, asked_for):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _count(moves, rows, count):  # type: ignore[no-untyped-def]
+    """Notes that these rows moved, for when the shards meet."""
     for at in range(count):
         moves[rows[at]] += np.int32(1)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _logistic(v, desk, inputs, asked_for):  # type: ignore[no-untyped-def]
-    """Every input in turn against all rows asked for: log sigma of each label's side."""
-    x, move, rows, gain, labels = desk.x, desk.move, desk.rows, desk.gain, desk.labels
-    count, lr, table = asked_for
-    for context in range(inputs):
-        for at in range(count):
-            row, dot = rows[at], v.dtype.type(0)
-            for d in range(x.shape[1]):
-                dot += x[context, d] * v[row, d]
-            gain[at] = dot
-        if table == 1:
-            _slopes_of_table(gain, labels, count, lr)
-        else:
-            _slopes(gain, labels, count, lr)
-        for at in range(count):
-            row, step = rows[at], gain[at]
-            for d in range(x.shape[1]):
-                move[context, d] += step * v[row, d]
-            for d in range(x.shape[1]):
-                v[row, d] += step * x[context, d]
+def _logistic(v, desk, many):  # type: ignore[no-untyped-def]
+    """One input against all rows asked for: log sigma of each label's side."""
+    x, move, rows, gain = desk.x, desk.move, desk.rows, desk.gain
+    count, lr, table = many
+    for at in range(count):
+        row, dot = rows[at], v.dtype.type(0)
+        for d in range(x.shape[1]):
+            dot += x[0, d] * v[row, d]
+        gain[at] = dot
+    slopes(gain, desk.labels, count, lr, table)
+    for at in range(count):
+        row, step = rows[at], gain[at]
+        for d in range(x.shape[1]):
+            old = v[row, d]
+            move[0, d] += step * old
+            v[row, d] = old + step * x[0, d]
+
+
+@njit(cache=True, inline="always")
+def slopes(gain, labels, count, lr, table):  # type: ignore[no-untyped-def]
+    """lr x (label - sigmoid) in place of each dot; `table` 1: rounded as gensim has it."""
+    if table == 1:
+        _slopes_of_table(gain, labels, count, lr)
+    else:
+        _slopes(gain, labels, count, lr)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _slopes(gain, labels, count, lr):  # type: ignore[no-untyped-def]
-    """lr x (label - sigmoid) in place of each dot, exact to the last bits of a float32.
+    """Exact to the last bits of a float32.
 
     exp by whole powers of two and a polynomial between them, so that all are computed at once.
     """
@@ -242,7 +247,7 @@ def _slopes(gain, labels, count, lr):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _slopes_of_table(gain, labels, count, lr):  # type: ignore[no-untyped-def]
-    """The same as gensim has it: a table of 1,000 places, and nothing beyond 6."""
+    """A table of 1,000 places, and nothing beyond 6."""
     for at in range(count):
         x = gain[at]
         if x >= 6 or x <= -6:
