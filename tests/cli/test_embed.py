@@ -52,11 +52,13 @@ def test_vectors_tell_the_labels_that_their_frequency_does_not(camps: Path, mode
 def test_the_same_seed_writes_the_same_bytes_and_lonely_nodes_have_no_vector(
     camps: Path, tmp_path: Path
 ) -> None:
-    files = [tmp_path / name for name in ("one", "two", "other")]
-    for file, seed in zip(files, (1, 1, 2), strict=True):
-        asked(camps, f"seed={seed}", "--labels", camps / "labels.txt", "--save", file)
-    one, two, other = (file.read_bytes() for file in files)
-    assert one == two != other
+    files = [tmp_path / name for name in ("one", "two", "other", "shards")]
+    told = (("seed=1",), ("seed=1",), ("seed=2",), ("seed=1", "shards=2"))
+    for file, flags in zip(files, told, strict=True):
+        asked(camps, *flags, "--labels", camps / "labels.txt", "--save", file)
+    one, two, other, shards = (file.read_bytes() for file in files)
+    assert one == two
+    assert len({one, other, shards}) == 3
     keys, vectors = load_text(files[0])
     assert "alone" not in keys
     assert vectors.shape == (60, 8)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from polyrec.kernels.kept import WEEK, digest, keep_by_sources
+from polyrec.kernels.caching.kept import WEEK, digest, keep_by_sources
 
 CALLER = """
 from numba import njit
@@ -21,7 +21,7 @@ def four():
 print(four(), four.stats.cache_hits[()] if four.stats.cache_hits else 0, four.stats.cache_path)
 """
 CALLED = "from numba import njit\n@njit(cache=True)\ndef two():\n    return {}\n"
-START = "from pathlib import Path\nfrom polyrec.kernels.kept import keep_by_sources\n"
+START = "from pathlib import Path\nfrom polyrec.kernels.caching.kept import keep_by_sources\n"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 from tests.experiment.orders import say
 
 from polyrec.models.embedding import EGES, ItemVectors, NodeVectors, Word2Vec
-from polyrec.recipes import compose, recipe
+from polyrec.recipes import all_read, compose, recipe
 from polyrec.recipes.embeddings import build
 from polyrec.recipes.embeddings.config import Config
 from polyrec.types import Progress
@@ -73,6 +73,13 @@ def test_a_window_is_refused_where_nothing_reads_one(variant: str, tmp_path: Pat
     )  # fmt: skip
     assert told.code == 2
     assert "architecture=cbow_mean changes nothing here" in told.err
+
+
+def test_shards_are_asked_for_by_name_and_meet_or_not() -> None:
+    how = build.training(config("item2vec", "shards=2", "updates=loose"))
+    assert (how.shards, how.updates) == (2, "loose")
+    with pytest.raises(ValueError, match="updates=loose changes nothing here: only shards above 1"):
+        all_read(RECIPE, config("item2vec", "updates=loose"), ["updates"])
 
 
 def test_sets_hold_each_item_once_and_sentences_keep_order() -> None:

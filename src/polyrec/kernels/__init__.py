@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from polyrec.kernels.kept import keep_by_sources
+from polyrec.kernels.caching.kept import keep_by_sources
 
 keep_by_sources(Path(__file__).parent)

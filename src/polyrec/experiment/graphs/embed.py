@@ -67,6 +67,9 @@ class Settings:
     epochs: int = setting(1, "passes over the walks", least=1)
     spread: float = setting(1.0, "vectors start in +- spread / dim; word2vec.c .5", above=0)
     lr: float = setting(0.025, "falls to .0001", above=0)
+    shards: int = setting(
+        1, "parts of the walks read side by side, on copies; 1: by one thread", least=1
+    )
     directed: Literal["no", "yes"] = setting("no", "no: every edge is walked both ways")
     seed: int = setting(1, "of walks and vectors", least=0, below=2**62)
 
@@ -159,12 +162,14 @@ def _model(settings: Settings, nodes: int) -> NodeVectors:
     if settings.model == "line2":
         made = line2(nodes, settings.dim, Edges(settings.samples), settings.negatives)
         how = replace(
-            made.words.how, epochs=settings.epochs, lr=settings.lr, spread=settings.spread
-        )
+            made.words.how, epochs=settings.epochs, lr=settings.lr, spread=settings.spread,
+            shards=settings.shards,
+        )  # fmt: skip
         return NodeVectors(type(made.words)(nodes, settings.dim, how), made.walks)
     how = Training(
         window=settings.window, epochs=settings.epochs, min_count=1, output=settings.output,
         negatives=settings.negatives, lr=settings.lr, spread=settings.spread,
+        shards=settings.shards,
     )  # fmt: skip
     if settings.model == "deepwalk":
         return deepwalk(nodes, settings.dim, DeepWalks(settings.walks, settings.length), how)

@@ -3,7 +3,8 @@
 A fixed number of shards (not threads) each read their part of a round on a copy of both tables;
 then every row moves by the sum of what the shards changed, in their order. So the bytes do not
 depend on the number of threads, and with one shard this is plain sequential descent. `loose` lets
-the shards write into the same tables instead: faster by the copies, and no two runs are equal.
+the shards write into the same tables instead (Hogwild): no copies, and no two runs are equal. Rows
+that all shards move go from core to core, so a tree, whose upper nodes every word moves, is slower.
 
 Letters: V words, d width, S shards, R rounds.
 """

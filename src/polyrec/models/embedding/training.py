@@ -56,7 +56,8 @@ class Training:
     side, each on a copy of the tables, and meet after `round_words` words each; a row moved more
     than `cap` times in a round moves by less than the sum, at least by the mean, which costs a
     tree's upper nodes most (BlogCatalog, two shards: -.005 Micro-F1). "loose" =
-    shards write into the same tables without locks: not reproducible beyond 1 thread.
+    shards write into the same tables without locks (Hogwild): not reproducible beyond 1 thread,
+    without copies, and slower where many rows are everybody's, as a tree's upper nodes are.
     """
 
     architecture: Architecture = "skipgram"

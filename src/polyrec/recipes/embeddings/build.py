@@ -161,6 +161,7 @@ def training(config: Config) -> Training:
         epochs=config.epochs,
         min_count=config.min_count,
         updates=config.updates,
+        shards=config.shards,
     )
 
 

@@ -99,7 +99,13 @@ class Config:
         "pairs of a set weigh 1 / its size: word2vec's .025, for all else, hardly moves them",
         least=0.0001,
     )
-    updates: Updates = setting("rounds", "repeatable whatever the threads; loose: faster, not so")
+    shards: int = setting(
+        1, "parts of the corpus read side by side; 1: plain descent, by one thread", least=1
+    )
+    updates: Updates = setting(
+        "rounds",
+        "shards on copies that meet, repeatable; loose: all into one table, which is not",
+    )
     # what is known of items
     sides: str = setting("all", "eges: columns of the items' table, comma-separated; all; none")
     fusion: Fuse = setting("weighted", "eges: weighted; mean: GES; without sides BGE")

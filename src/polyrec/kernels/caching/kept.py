@@ -45,17 +45,16 @@ def keep_by_sources(package: Path) -> None:
 def _inside(package: Path, name: str, place: Any) -> Any:
     """One of numba's places, for functions of this package alone."""
 
-    class Inside(place):  # type: ignore[misc]
-        def get_cache_path(self) -> str:
-            return str(Path(super().get_cache_path()) / name)
+    def path(self: Any) -> str:
+        return str(Path(place.get_cache_path(self)) / name)
 
-        @classmethod
-        def from_function(cls, py_func: Any, py_file: str) -> Any:
-            if not Path(py_file).is_relative_to(package):
-                return None
-            return super().from_function(py_func, py_file)
+    def ours(cls: Any, function: Any, file: str) -> Any:
+        if not Path(file).is_relative_to(package):
+            return None
+        return place.from_function.__func__(cls, function, file)
 
-    return Inside
+    methods = {"get_cache_path": path, "from_function": classmethod(ours)}
+    return type(f"Inside{place.__name__}", (place,), methods)
 
 
 def _empty_others(package: Path, name: str) -> None:

@@ -1,0 +1,1 @@
+"""Where code compiled from this package waits for the next process."""
