@@ -5,7 +5,7 @@
 
 Reads POLYREC_DATA/graphs (`../shared/data` where it is unset). `gate`: F1 of DeepWalk and of
 node2vec at equal budget, on labels. `walks`: steps a second on BlogCatalog. `words`: the same walks
-of Wiki for gensim and for polyrec, speed (median of three, in turn) and F1. `near`: how many of a
+of Wiki for gensim and for polyrec, speed (median of seven, in turn) and F1. `near`: how many of a
 node's ten nearest the two agree on, beside how many gensim shares with itself from another seed.
 
 A peer runs in an environment of its own (benchmarks/peers/embedding_peers.py says which versions);
@@ -43,6 +43,7 @@ HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("POLYREC_DATA", HERE / ".." / ".." / "shared" / "data")).resolve()
 OUT = HERE / "results" / "embeddings.json"
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+ROUNDS = 7
 TREE = Training(window=10, epochs=1, min_count=1, output="tree")
 NEGATIVES = replace(TREE, output="negatives")
 # p and q of BlogCatalog are those of the node2vec paper (table 4)
@@ -171,7 +172,7 @@ def words(peers: str, threads: int, passes: int) -> Iterator[dict]:
         rows = []
         with TemporaryDirectory() as folder:
             left(folder, corpus, len(truth))
-            for _ in range(3):
+            for _ in range(ROUNDS):
                 rows += [trained(name, model, corpus) for name, model in models.items()]
                 for workers in sorted({1, threads}):
                     found = asked(peers, "gensim", folder, output, "1", str(workers))
