@@ -153,7 +153,7 @@ def _skipgram(tables, desk, near, many):  # type: ignore[no-untyped-def]
     """Every context in turn against all rows asked for; it moves before the next is read.
 
     Three or two rows are met in one reading of the input, and no array is handed on to another
-    function: together twice as fast as `_logistic` for each context.
+    function: together 1.2 to 1.3 times the words a second of one row at a time.
     """
     u, v, x, ids = tables.u, tables.v, desk.x, desk.near
     rows, gain, labels = desk.rows, desk.gain, desk.labels
