@@ -31,7 +31,8 @@ def camps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def asked(camps: Path, *more: object) -> dict:
-    said = say("embed", camps / "edges.txt", *QUICK, *more, "--json")
+    quick = ("dim=8",) if "line2" in more else QUICK
+    said = say("embed", camps / "edges.txt", *quick, *more, "--json")
     assert said.code == 0, said.err
     return said.json
 
@@ -40,22 +41,20 @@ def asked(camps: Path, *more: object) -> dict:
     "model", [(), ("--model", "node2vec", "q=0.5", "walks=40"), ("--model", "line2", "samples=300")]
 )
 def test_vectors_tell_the_labels_that_their_frequency_does_not(camps: Path, model: tuple) -> None:
-    told = (*(("dim=8",) if "line2" in model else QUICK), *model)
-    said = say("embed", camps / "edges.txt", *told, "--labels", camps / "labels.txt", "--json")
-    assert said.code == 0, said.err
-    (score,) = said.json["labels"]
+    (score,) = asked(camps, *model, "--labels", camps / "labels.txt")["labels"]
     assert score["nodes"] == 61
     assert score["micro"]["low"] <= score["micro"]["mean"] <= score["micro"]["high"]
     assert score["micro"]["mean"] > score["by_frequency"]["micro"]["mean"] + 0.2
 
 
+@pytest.mark.parametrize("model", [(), ("--model", "line2", "samples=20")], ids=["walks", "line2"])
 def test_the_same_seed_writes_the_same_bytes_and_lonely_nodes_have_no_vector(
-    camps: Path, tmp_path: Path
+    camps: Path, tmp_path: Path, model: tuple
 ) -> None:
     files = [tmp_path / name for name in ("one", "two", "other", "shards")]
     told = (("seed=1",), ("seed=1",), ("seed=2",), ("seed=1", "shards=2"))
     for file, flags in zip(files, told, strict=True):
-        asked(camps, *flags, "--labels", camps / "labels.txt", "--save", file)
+        asked(camps, *model, *flags, "--labels", camps / "labels.txt", "--save", file)
     one, two, other, shards = (file.read_bytes() for file in files)
     assert one == two
     assert len({one, other, shards}) == 3

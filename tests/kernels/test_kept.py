@@ -67,16 +67,40 @@ def test_a_folder_named_by_the_user_is_kept_by_sources_too(package: Path, tmp_pa
     assert where.name == f"sources-{digest(package)}"
 
 
-def test_what_others_left_goes_a_week_after(package: Path) -> None:
-    old, new = (package / "__pycache__" / f"sources-{name}" for name in ("old", "new"))
-    for folder in (old, new):
+def test_what_others_left_goes_a_week_after_its_last_use(package: Path) -> None:
+    beside = package / "__pycache__"
+    old, new, mine = (beside / f"sources-{name}" for name in ("old", "new", digest(package)))
+    for folder in (old, new, mine):
         folder.mkdir(parents=True)
         (folder / "f.nbi").write_text("code")
     ago = time.time() - WEEK - 60
-    os.utime(old, (ago, ago))
+    for folder in (old, mine):
+        os.utime(folder, (ago, ago))
     run(package)
-    assert list(old.iterdir()) == []
+    assert not old.exists()
     assert (new / "f.nbi").exists()
+    assert (mine / "f.nbi").exists()
+    assert mine.stat().st_mtime > time.time() - WEEK  # in use, so its week begins again
+
+
+def test_where_the_package_cannot_be_written_code_is_kept_for_the_user(
+    package: Path, tmp_path: Path
+) -> None:
+    (package / "__pycache__").write_text("no folder")
+    own = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    assert run(package, **own)[:2] == (4, 0)
+    value, kept, where = run(package, **own)
+    assert (value, kept) == (4, 1)
+    assert where.is_relative_to(tmp_path / "cache")
+    assert where.name == f"sources-{digest(package)}"
+
+
+def test_what_is_no_readable_source_is_passed_over(package: Path) -> None:
+    before = digest(package)
+    (package / ".#caller.py").symlink_to("nobody@nowhere.1")
+    (package / "folder.py").mkdir()
+    assert digest(package) == before
+    assert run(package)[0] == 4
 
 
 def test_functions_of_other_packages_are_left_to_numba(package: Path) -> None:

@@ -157,6 +157,16 @@ def test_darts_end_where_no_edge_leads_back() -> None:
     assert (last[near] > 3).mean() < 0.01
 
 
+@pytest.mark.parametrize("weight", [0.0, 1e-9])
+def test_darts_are_few_where_the_edge_back_hardly_weighs(weight: float) -> None:
+    """0 <-> 1, 1 -> 2, 2 -> 0: back from 1 weighs 1e9 times as much, and that is little still."""
+    held = np.array([1.0, weight, 1.0, 1.0], np.float32)
+    graph = rows_of(np.array([0, 1, 3, 4]), np.array([1, 0, 2, 0], np.int32), held, SECOND)
+    values, _ = walk(graph, np.zeros(4_000, np.int32), 3, Bias(1e9, 1.0, SECOND), 1)
+    back = (values.reshape(-1, 3)[:, 2] == 0).mean()
+    assert back == pytest.approx(1e9 * weight / (1e9 * weight + 1), abs=0.03)
+
+
 GOLDEN = {  # of 900 walks: bytes that an update must not move in silence
     (False, False, 1.0, 1.0, FIRST): "dbb06da4f51b",
     (True, True, 1.0, 1.0, FIRST): "2756ff521a23",
@@ -164,6 +174,9 @@ GOLDEN = {  # of 900 walks: bytes that an update must not move in silence
     (True, True, 4.0, 0.5, SECOND): "4c2b2a73582e",
     (True, False, 2.0, 0.5, STRONG): "c341c2a894b1",
     (True, True, 2.0, 0.5, STRONG): "1fe5dc0c22e2",
+    (False, False, 0.1, 2.0, SECOND): "a0dcd66b7d95",
+    (True, False, 0.1, 2.0, SECOND): "ccc0cc54734f",
+    (True, True, 0.1, 2.0, SECOND): "65eec6cd069b",
 }
 
 

@@ -124,6 +124,14 @@ def test_order_within_a_window_is_ignored() -> None:
     assert pairs[1].input == pytest.approx(pairs[3].input, abs=1e-6)
 
 
+@pytest.mark.parametrize("output", ["negatives", "tree"])
+def test_vectors_that_ran_away_are_refused_with_the_remedy(output: str) -> None:
+    with pytest.raises(ValueError, match=r"lr=1000\.0: .* ran away .* lower lr"):
+        Word2Vec(30, 4, replace(SMALL, lr=1_000.0, output=output, epochs=20)).solve(
+            groups(400), Progress()
+        )
+
+
 def test_rare_words_are_cold_and_keep_their_start() -> None:
     corpus = Ragged.of([[1, 2, 1, 2, 3], [1, 2], [4], [4], [4]])
     model = solved(Training(min_count=2), 5, corpus)

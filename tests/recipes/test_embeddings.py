@@ -80,6 +80,8 @@ def test_shards_are_asked_for_by_name_and_meet_or_not() -> None:
     assert (how.shards, how.updates) == (2, "loose")
     with pytest.raises(ValueError, match="updates=loose changes nothing here: only shards above 1"):
         all_read(RECIPE, config("item2vec", "updates=loose"), ["updates"])
+    with pytest.raises(ValueError, match="shards=2 changes nothing here: only a model other than"):
+        all_read(RECIPE, config("eges", "shards=2"), ["shards"])
 
 
 def test_sets_hold_each_item_once_and_sentences_keep_order() -> None:

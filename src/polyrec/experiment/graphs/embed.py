@@ -68,7 +68,10 @@ class Settings:
     spread: float = setting(1.0, "vectors start in +- spread / dim; word2vec.c .5", above=0)
     lr: float = setting(0.025, "falls to .0001", above=0)
     shards: int = setting(
-        1, "parts of the walks read side by side, on copies; 1: by one thread", least=1
+        1,
+        "parts of the walks read side by side, on copies; 1: by one thread",
+        least=1,
+        below=1_025,
     )
     directed: Literal["no", "yes"] = setting("no", "no: every edge is walked both ways")
     seed: int = setting(1, "of walks and vectors", least=0, below=2**62)

@@ -2,14 +2,16 @@
 
 Numba keeps a function's code beside its file, with all that it calls in other files too, and takes
 it as valid while its own file is the same: after an update old and new code would run together.
-Here the name of the folder it lies in holds a digest of every source of the package, so that no
-process, not even one begun before an update, ever reads or writes what other sources made.
+Here the name of the folder it lies in holds a digest of every source of the package, taken when it
+is imported, so that code of other sources is neither read nor written over.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,9 @@ def digest(package: Path) -> str:
     """Of the names and contents of all Python files under a folder, in twelve hex digits."""
     whole = hashlib.sha256()
     for source in sorted(package.rglob("*.py")):
-        text = source.read_bytes()
-        whole.update(f"{source.relative_to(package)} {len(text)}\n".encode() + text)
+        with contextlib.suppress(OSError):  # an editor's lock, or gone again: no source
+            text = source.read_bytes()
+            whole.update(f"{source.relative_to(package)} {len(text)}\n".encode() + text)
     return whole.hexdigest()[:12]
 
 
@@ -33,13 +36,17 @@ def keep_by_sources(package: Path) -> None:
     """Tells numba where code of this package is kept; call it before any of it is decorated.
 
     Places are numba's own, in its order (NUMBA_CACHE_DIR, beside the source, the user's), a folder
-    deeper. NUMBA_CACHE_LOCATOR_CLASSES still overrides all of it.
+    deeper. NUMBA_CACHE_LOCATOR_CLASSES still overrides all of it, and a package in a zip file stays
+    with numba. What others left beside the sources is cleared; the other places are the user's.
     """
+    if not package.is_dir():
+        return
     name = PREFIX + digest(package)
     numbas = CacheImpl._locator_classes
     ours = [_inside(package, name, place) for place in numbas]
     CacheImpl._locator_classes = [*ours, *numbas]
-    _empty_others(package, name)
+    with contextlib.suppress(OSError):  # cleared by somebody else meanwhile, or not ours to change
+        _clear_others(package, name)
 
 
 def _inside(package: Path, name: str, place: Any) -> Any:
@@ -57,14 +64,13 @@ def _inside(package: Path, name: str, place: Any) -> Any:
     return type(f"Inside{place.__name__}", (place,), methods)
 
 
-def _empty_others(package: Path, name: str) -> None:
-    """Frees what other sources left beside these, a week after its last use.
+def _clear_others(package: Path, name: str) -> None:
+    """Frees what other sources left beside these, a week after a process last began with them.
 
-    Folders stay, for a process that still runs on older sources and may have more to keep.
+    One that still runs makes its folder anew when it has more to keep.
     """
-    for folder in package.rglob(f"__pycache__/{PREFIX}*"):
-        if folder.name != name:
-            with contextlib.suppress(OSError):  # gone, or not ours to change
-                if folder.stat().st_mtime < time.time() - WEEK:
-                    for file in folder.iterdir():
-                        file.unlink(missing_ok=True)
+    for folder in list(package.rglob(f"__pycache__/{PREFIX}*")):
+        if folder.name == name:
+            os.utime(folder)
+        elif folder.stat().st_mtime < time.time() - WEEK:
+            shutil.rmtree(folder, ignore_errors=True)

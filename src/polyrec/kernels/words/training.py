@@ -25,6 +25,7 @@ Floats = NDArray[np.floating]
 I32 = NDArray[np.int32]
 Told = Callable[[int], None]
 CENTERS = purpose("centers")
+FINITE_OR_NOT = {"reassoc", "contract", "nsz", "arcp", "afn"}  # fastmath that knows NaN
 FAR = 30.0  # beyond it the sigmoid of a float32 is 0 or 1
 LOG2_E, LN2_HIGH, LN2_LOW = 1.4426950408889634, 0.693145751953125, 1.42860682030941723e-6
 POWERS_FROM = 64  # POWERS[i] is 2 ** (i - 64)
@@ -227,7 +228,7 @@ def slopes(gain, labels, count, lr, table):  # type: ignore[no-untyped-def]
         _slopes(gain, labels, count, lr)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@njit(cache=True, fastmath=FINITE_OR_NOT, error_model="numpy")
 def _slopes(gain, labels, count, lr):  # type: ignore[no-untyped-def]
     """Exact to the last bits of a float32.
 
@@ -236,7 +237,8 @@ def _slopes(gain, labels, count, lr):  # type: ignore[no-untyped-def]
     kind = gain.dtype.type
     one, far, rate = kind(1), kind(FAR), kind(lr)
     for at in range(count):
-        x = min(max(-gain[at], -far), far)
+        x = -gain[at] if -gain[at] > -far else -far  # of NaN too: it must not become a place
+        x = x if x < far else far
         whole = np.floor(x * kind(LOG2_E) + kind(0.5))
         r = x - whole * kind(LN2_HIGH) - whole * kind(LN2_LOW)
         p = kind(1 / 24) + r * (kind(1 / 120) + r * kind(1 / 720))

@@ -19,7 +19,7 @@ from polyrec.graph.csr import Graph
 from polyrec.graph.walks import DeepWalks
 from polyrec.kernels.words import fused
 from polyrec.kernels.words.contexts import Corpus
-from polyrec.models.embedding.training import Training
+from polyrec.models.embedding.training import Training, finite
 from polyrec.types import Progress, Ragged
 
 I64 = NDArray[np.int64]
@@ -184,6 +184,7 @@ class EGES(nn.Module):
             rules = self.how.rules(progress.seed_of("contexts"), epoch)
             told = self.how.told(progress, epoch, len(start) - 1)
             fused.train_fused(tables, corpus, targets, rules, fusion, told)
+        finite(self.table[1:], self.how)
         self.learnt.zero_()
         self.learnt[self.rows[1:][torch.from_numpy(seen > 0)].flatten()] = True
         self.learnt[0] = False

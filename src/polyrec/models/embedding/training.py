@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from polyrec.kernels.words import contexts
 from polyrec.kernels.words.targets import Targets, every_word, huffman, negatives
@@ -20,6 +22,7 @@ Output = Literal["negatives", "tree", "softmax"]
 Reading = Literal["shrinking", "full", "set", "pair"]
 Dialect = Literal["exact", "gensim", "paper"]
 Updates = Literal["rounds", "loose"]
+MOST_SHARDS = 1_024
 ARCHITECTURES: dict[Architecture, int] = {
     "skipgram": contexts.SKIPGRAM,
     "cbow_mean": contexts.MEAN,
@@ -82,6 +85,8 @@ class Training:
         for name, low in (("window", 1), ("epochs", 1), ("min_count", 1), ("shards", 1)):
             if getattr(self, name) < low:
                 raise ValueError(f"{name}={getattr(self, name)}: need at least {low}")
+        if self.shards > MOST_SHARDS:
+            raise ValueError(f"shards={self.shards:,}: allowed 1 to {MOST_SHARDS:,}")
         if self.output == "negatives" and self.negatives < 1:
             raise ValueError(
                 f"negatives={self.negatives}: need at least 1; without any use output='tree'"
@@ -139,6 +144,20 @@ class Training:
     def told(self, progress: Progress, epoch: int, of: int) -> Callable[[int], None]:
         """Hears how many of an epoch's `of` pieces are read, and tells the part of all epochs."""
         return lambda read: progress.done((epoch + read / of) / self.epochs)
+
+
+def finite(vectors: Tensor, how: Training) -> None:
+    """Passes if learning did not run away.
+
+    Raises:
+        ValueError: a vector has NaN or inf.
+    """
+    wrong = int((~torch.isfinite(vectors).all(1)).sum())
+    if wrong:
+        raise ValueError(
+            f"lr={how.lr}: {wrong:,} of {len(vectors):,} vectors ran away to NaN or infinity; "
+            "lower lr (.025 is usual, .25 for sets)"
+        )
 
 
 def keep_chance(counts: I64, subsample: float, dialect: Dialect = "exact") -> F32:

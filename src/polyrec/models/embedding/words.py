@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from polyrec.kernels.words.contexts import Corpus
 from polyrec.kernels.words.rounds import parts, train_exact, train_loose
 from polyrec.kernels.words.training import Tables
-from polyrec.models.embedding.training import Training, keep_chance
+from polyrec.models.embedding.training import Training, finite, keep_chance
 from polyrec.types import Progress, Ragged
 
 I32 = NDArray[np.int32]
@@ -90,6 +90,7 @@ class Word2Vec(nn.Module):
             rules = how.rules(progress.seed_of("contexts"), epoch)
             told = how.told(progress, epoch, len(bounds))
             train(tables, Corpus(values, start, keep), targets, rules, bounds, told)
+        finite(self.input[1:], how)
         progress.note("reproducible", float(how.reproducible))
 
     def _read(self, corpus: Ragged) -> tuple[I32, I64, I64]:

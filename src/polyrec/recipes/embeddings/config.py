@@ -100,7 +100,10 @@ class Config:
         least=0.0001,
     )
     shards: int = setting(
-        1, "parts of the corpus read side by side; 1: plain descent, by one thread", least=1
+        1,
+        "parts of the corpus read side by side; 1: plain descent, by one thread",
+        least=1,
+        below=1_025,
     )
     updates: Updates = setting(
         "rounds",

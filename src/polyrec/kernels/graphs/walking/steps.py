@@ -49,6 +49,17 @@ def _outlier(rows, bias, node):  # type: ignore[no-untyped-def]
     return mass / (mass + top * float(rows.mean[node]) * degree)
 
 
+@njit(cache=True, error_model="numpy")
+def _own_outlier(rows, bias, node, before):  # type: ignore[no-untyped-def]
+    """The same by the weight of the edge back itself; 0 where there is none."""
+    edge = place_of(rows, node, before)
+    if edge < 0 or len(rows.weight) == 0:  # where all weigh 1 a dart misses only what is not there
+        return 0.0
+    top, degree = max(1.0, bias.away), rows.indptr[node + 1] - rows.indptr[node]
+    mass = rows.weight[edge] * (bias.back - top)
+    return mass / (mass + top * float(rows.mean[node]) * degree)
+
+
 @njit(cache=True, inline="always")
 def _factor(rows, bias, before, edge, node):  # type: ignore[no-untyped-def]
     """What multiplies the weight of an edge that does not go back."""
@@ -74,7 +85,7 @@ class Side(NamedTuple):
     after: I32
     first: I64  # where the node's edges begin
     size: I64
-    outlier: F64  # chance of the dart
+    outlier: F64  # chance of the dart; negative where it never misses
     edge: I64  # proposed; until then what the dart says
     dice: F64  # WALKED or REFUSED once it is decided
     going: I64  # the walks that have not ended
@@ -104,7 +115,7 @@ def step_all(rows, bias, side, count):  # type: ignore[no-untyped-def]
     _arrive(rows, bias, side, count)
     while count > 0:
         if bias.back > max(1.0, bias.away):
-            _throw(rows, side, count)
+            _throw(rows, bias, side, count)
         _ask(rows, bias, side, _propose(rows, bias, side, count))
         count = _keep(side, count)
 
@@ -121,26 +132,30 @@ def _arrive(rows, bias, side, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _throw(rows, side, count):  # type: ignore[no-untyped-def]
-    """A dart at the outlier for each who waits, the last of a step if there is no edge back."""
-    nowhere = 0
+def _throw(rows, bias, side, count):  # type: ignore[no-untyped-def]
+    """A dart at the outlier for each who waits.
+
+    Once one misses, the edge back is known, and later darts of the step go by its own weight, never
+    missing; without an edge back there are none. So darts are few, however large 1/p.
+    """
+    missed = 0
     for a in range(count):
         one = side.waiting[a]
         bits = word(side.keys[one], side.places[one])
         side.places[one] += 1
         side.edge[one] = 0
-        if upper(bits) < side.outlier[one]:
+        if upper(bits) < abs(side.outlier[one]):
             edge = place_of(rows, side.node[one], side.before[one])
             hit = edge >= 0
-            if hit and len(rows.weight):
+            if hit and len(rows.weight) and side.outlier[one] > 0:
                 hit = lower(bits) * rows.peak[side.node[one]] < rows.weight[edge]
             side.edge[one] = BACK if hit else AGAIN
-            nowhere += edge < 0
-    if nowhere > 0:
+            missed += not hit
+    if missed > 0:
         for a in range(count):
             one = side.waiting[a]
-            if side.edge[one] == AGAIN and place_of(rows, side.node[one], side.before[one]) < 0:
-                side.outlier[one] = 0.0
+            if side.edge[one] == AGAIN:
+                side.outlier[one] = -_own_outlier(rows, bias, side.node[one], side.before[one])
 
 
 @njit(cache=True, error_model="numpy")
