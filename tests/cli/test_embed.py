@@ -75,6 +75,28 @@ def test_an_edge_held_away_is_not_learnt_from(camps: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("a a\nb b\n", "no edge between two nodes is left"),
+        ("a b 1\nb c x\nc d 2\n", '2:3: weight "x"'),
+        ("a b\nb c\nc\n", ":3"),
+    ],
+    ids=["loops alone", "a weight that is none", "one end alone"],
+)
+def test_a_bad_file_is_refused_with_its_line(tmp_path: Path, text: str, part: str) -> None:
+    (tmp_path / "edges.txt").write_text(text)
+    for verb in ("embed", "graph")[: 1 if "left" in part else 2]:
+        said = say(verb, tmp_path / "edges.txt")
+        assert part in said.err
+        assert (said.code, len(said.err.splitlines())) == (2, 1)
+
+
+def test_labels_of_nodes_on_no_edge_are_said(camps: Path) -> None:
+    said = say("embed", camps / "edges.txt", *QUICK, "--labels", camps / "labels.txt")
+    assert "1 of 61 labelled nodes are on no edge" in said.out + said.err
+
+
+@pytest.mark.parametrize(
     ("more", "part"),
     [
         (("dims=3",), "did you mean 'dim'"),
@@ -85,7 +107,7 @@ def test_an_edge_held_away_is_not_learnt_from(camps: Path) -> None:
         (("--model", "line2", "walks=3"), "--model deepwalk or node2vec reads it"),
         (("dim=0",), "at least 1"),
         (("--hold", "1.5"), "at most .9"),
-        (("--shares", "1.5", "--labels", "labels.txt"), "shares in (0, 1)"),
+        (("--shares", "1.5", "--labels", "labels.txt"), "each above 0 and below 1"),
         (("--format", "tree"), "--format"),
     ],
 )

@@ -18,7 +18,7 @@ from polyrec.evaluate.report import (
     table,
 )
 from polyrec.evaluate.store import load, rejudge, save
-from polyrec.evaluate.vectors import NodeScore, Spread, classify
+from polyrec.evaluate.vectors import NodeScore, Spread, classify, drawable
 
 __all__ = [
     "OPERATORS",
@@ -43,6 +43,7 @@ __all__ = [
     "Values",
     "Wanted",
     "classify",
+    "drawable",
     "foretold",
     "foretold_by",
     "hidden_items",

@@ -53,6 +53,19 @@ class NodeScore:
     left_out: int  # that have none
 
 
+def drawable(shares: Sequence[float], shuffles: int) -> None:
+    """Passes if nodes can be split so: ask before long work.
+
+    Raises:
+        ValueError: a share outside (0, 1), or fewer than one shuffle.
+    """
+    wrong = [share for share in shares if not 0 < share < 1]
+    if wrong or not shares:
+        raise ValueError(f"shares {wrong}: need at least one, each above 0 and below 1, such as .5")
+    if shuffles < 1:
+        raise ValueError(f"shuffles {shuffles}: need at least 1; 10 is usual")
+
+
 def classify(
     vectors: NDArray[Any],
     truth: Flags,
@@ -76,9 +89,7 @@ def classify(
     """
     if len(vectors) != len(truth):
         raise ValueError(f"vectors of {len(vectors):,} nodes, labels of {len(truth):,}")
-    wrong = [share for share in shares if not 0 < share < 1]
-    if wrong or shuffles < 1:
-        raise ValueError(f"shares {wrong}, shuffles {shuffles}: shares in (0, 1), 1 or more times")
+    drawable(shares, shuffles)
     known = np.flatnonzero(truth.any(1))
     if int(min(shares) * len(known)) < 1:
         raise ValueError(f"{len(known)} nodes with a label: too few for a share of {min(shares)}")

@@ -47,7 +47,7 @@ def shelves() -> dict[str, dict[str, str]]:
     found = {"recipes": dict(RECIPES), "variants": _variants()}
     found |= {kind: {n: _line(part) for n, part in parts.items()} for kind, parts in kinds.items()}
     found["metrics"] = {name: _line(part) for name, part in {**RANKING, **SYSTEM}.items()}
-    found["dialects"] = {name: _line(part) for name, part in DIALECTS.items()}
+    found["dialects"] = {name: part.doc for name, part in DIALECTS.items()}
     found["worlds"] = {name: _world(part) for name, part in WORLDS.items()}
     found["worlds"] |= {name: _papers(part) for name, part in NETWORKS.items()}
     return found

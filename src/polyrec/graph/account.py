@@ -46,7 +46,7 @@ class BuildReport:
         for kind, count in ((k, n) for k, n in self.isolated.items() if n):
             yield f"{count:,} nodes of type {kind} have no edge"
         if self.few:
-            yield f"{self.few:.1%} of the source nodes have fewer than {FEW} edges"
+            yield f"{self.few:.1%} of the source nodes have fewer than {FEW} outgoing edges"
         if self.time is not None:
             first, last = (datetime.fromtimestamp(t / 1000, UTC).date() for t in self.time)
             yield f"edges from {first} to {last}"

@@ -122,7 +122,9 @@ def typed(make: type[Any], key: str, value: Any) -> Any:
     """`value` as the type of field `key`: text is parsed, TOML values are checked."""
     hints = _hints(make)  # type: ignore[arg-type]  # a class is hashable
     if key not in hints:
-        raise KeyError(f"no setting {key!r}{near(key, hints)}; `polyrec show RECIPE` lists them")
+        raise KeyError(
+            f"no setting {key!r}{near(key, hints)}; `polyrec show` with the recipe's name lists them"
+        )
     hint = hints[key]
     if typing.get_origin(hint) is Literal:
         options = typing.get_args(hint)

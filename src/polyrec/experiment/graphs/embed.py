@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from polyrec.data.readers.graphs import NodeLabels, recognise_graph
 from polyrec.data.readers.recognise import need_file
-from polyrec.evaluate import OPERATORS, Links, Spread, classify, foretold, foretold_by, hold_out
+from polyrec.evaluate import (
+    OPERATORS,
+    Links,
+    Spread,
+    classify,
+    drawable,
+    foretold,
+    foretold_by,
+    hold_out,
+)
 from polyrec.experiment.watching import Quiet, Watch, share_done
 from polyrec.graph import DeepWalks, Graph, Node2VecWalks
 from polyrec.graph.reading import Network, read_network, read_planetoid_network
@@ -34,6 +43,7 @@ from polyrec.recipes.config import pairs
 from polyrec.types import Progress
 
 F32 = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 MODELS: Mapping[str, Mapping[str, Any]] = {  # what each takes where nothing is said
     "deepwalk": {"model": "deepwalk", "output": "tree"},
     "node2vec": {"model": "node2vec", "walks": 10, "length": 80},
@@ -98,6 +108,7 @@ def embed(
         ValueError, KeyError, FileNotFoundError, FileExistsError: a bad file, setting or wish.
     """
     settings = _settings(model, flags)
+    drawable(ask.shares, ask.shuffles)
     if ask.save is not None and ask.save.exists():
         raise FileExistsError(f"--save {ask.save}: is there already; name another file")
     network = _network(path, ask)
@@ -107,6 +118,8 @@ def embed(
     nodes, edges = graph.only.sources, learnt.only.edges
     for line in (*network.notes, *network.report.lines()):
         watch.line(f"  {line}")
+    if edges == 0:
+        raise ValueError(f"{path}: no edge between two nodes is left to learn from; loops are none")
     watch.line(f"{path}: {nodes:,} nodes, {edges:,} edges to learn from, {settings.model}")
     held = _model(settings, nodes)
     hears = share_done(watch, f"{settings.model}: read")
@@ -115,7 +128,7 @@ def embed(
     watch.line(f"vectors of {int(met.sum()):,} nodes, width {settings.dim}")
     found: dict[str, Any] = {"nodes": nodes, "edges": edges, "settings": asdict(settings)}
     if network.labels is not None:
-        found["labels"] = list(_classes(vectors.numpy(), network.labels, ask, watch))
+        found["labels"] = list(_classes(vectors.numpy(), met, network.labels, ask, watch))
     if links is not None:
         found["links"] = _links(vectors, links, watch)
     if ask.save is not None:
@@ -182,10 +195,17 @@ def _model(settings: Settings, nodes: int) -> NodeVectors:
     return node2vec(nodes, settings.dim, walks, how)
 
 
-def _classes(vectors: F32, labels: NodeLabels, ask: Ask, watch: Watch) -> Iterator[dict[str, Any]]:
+def _classes(
+    vectors: F32, met: Bools, labels: NodeLabels, ask: Ask, watch: Watch
+) -> Iterator[dict[str, Any]]:
     """F1 of labels, beside what the labels' own frequency gives."""
     truth = np.zeros((labels.nodes, labels.classes), bool)
     truth[np.repeat(np.arange(labels.nodes), np.diff(labels.start)), labels.values] = True
+    if lonely := int((truth.any(1) & ~met).sum()):
+        watch.line(
+            f"{lonely:,} of {int(truth.any(1).sum()):,} labelled nodes are on no edge, so nothing "
+            "is known of them: are the names those of the graph's file?"
+        )
     scores = classify(vectors, truth, ask.shares, ask.shuffles)
     bare = classify(np.zeros((len(truth), 1), np.float32), truth, ask.shares, ask.shuffles)
     watch.line(

@@ -48,7 +48,7 @@ class Word2Vec(nn.Module):
             raise ValueError(
                 f"two tables of {words:,} words x {dim}, and {copies} copies, take "
                 f"{need / MB:,.0f} MB ({need:,} bytes), the budget is {budget_mb:,} MB; lower dim "
-                "or shards (1 needs no copy), raise min_count, or raise budget_mb"
+                "or shards (1 needs no copy), or give Word2Vec a larger budget_mb"
             )
         self.how = how
         self.register_buffer("input", torch.zeros(words + 1, dim))

@@ -16,7 +16,8 @@ def recognise_graph(path: Path) -> GraphForm:
 
     Two or three words on every line are edges (the third a weight), integers in lines of unequal
     length an adjacency list. A log of three columns, or lists of a user's items, look the same:
-    name the form then.
+    name the form then. A later line with a weight that is no number, or with one end alone, leaves
+    the file a list of edges, so that its reader tells the line.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -37,9 +38,11 @@ def recognise_graph(path: Path) -> GraphForm:
     header = whole and len(rows) > 1 and not all(_number(word) for word in rows[0])
     if header:
         return "log"
-    if lengths == {2} or (lengths == {3} and all(_number(row[2]) for row in rows)):
+    if lengths == {2} or (lengths == {3} and _number(rows[0][2])):
         return "edges"
     integers = all(word.isdecimal() for row in rows for word in row)
+    if lengths == {1, 2} and not integers:
+        return "edges"
     return "adjacency" if integers and "," not in text else "log"
 
 
