@@ -123,7 +123,7 @@ def typed(make: type[Any], key: str, value: Any) -> Any:
     hints = _hints(make)  # type: ignore[arg-type]  # a class is hashable
     if key not in hints:
         raise KeyError(
-            f"no setting {key!r}{near(key, hints)}; `polyrec show` with the recipe's name lists them"
+            f"no setting {key!r}{near(key, hints)}; `polyrec show` of the recipe lists them"
         )
     hint = hints[key]
     if typing.get_origin(hint) is Literal:
