@@ -101,6 +101,8 @@ def _contexts(tables, desk, shares, how, many):  # type: ignore[no-untyped-def]
             if share > 0:
                 for d in range(w.shape[1]):
                     x[0, at + d] += share * w[row, d]
+        # as `training._logistic`, written out: handing arrays to a function for each context costs
+        # as much again
         for at in range(count):
             row, dot = asked_rows[at], v.dtype.type(0)
             for d in range(v.shape[1]):
