@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyrec.kernels.graphs.rows import pull, push
-from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows, smoothed
+from polyrec.nn.propagate import NARROW, Edges, inverse_power, propagate, propagate_rows, smoothed
 
 
 def symmetric(seed, nodes, share=0.3):
@@ -67,14 +67,18 @@ def test_a_rows_bytes_are_the_same_whatever_else_is_asked():
     assert torch.equal(alone[0], among[7])
 
 
-@given(st.integers(0, 10_000), st.integers(2, 30), st.integers(0, 4))
-def test_the_sum_of_layers_is_the_dense_polynomial_and_so_is_its_gradient(seed, nodes, layers):
+@given(
+    st.integers(0, 10_000), st.integers(2, 30), st.integers(0, 4), st.sampled_from([3, NARROW + 1])
+)
+def test_the_sum_of_layers_is_the_dense_polynomial_and_so_is_its_gradient(
+    seed, nodes, layers, width
+):
     dense = symmetric(seed, nodes)
-    x = torch.randn(nodes, 3, generator=torch.Generator().manual_seed(seed)).requires_grad_()
+    x = torch.randn(nodes, width, generator=torch.Generator().manual_seed(seed)).requires_grad_()
     whole = sum(np.linalg.matrix_power(product(dense), k) for k in range(layers + 1))
     found = smoothed(x, edges_of(dense), layers)
     assert np.abs(found.detach().numpy() - whole @ x.detach().numpy()).max() < 1e-4
-    out = torch.randn(nodes, 3, generator=torch.Generator().manual_seed(seed + 1))
+    out = torch.randn(nodes, width, generator=torch.Generator().manual_seed(seed + 1))
     found.backward(out)
     assert np.abs(x.grad.numpy() - whole.T @ out.numpy()).max() < 1e-4
 
