@@ -3,7 +3,7 @@
     python benchmarks/graph_cf.py DATA/gowalla gate gf_cf
     python benchmarks/graph_cf.py DATA/gowalla gate lightgcn epochs=5
     python benchmarks/graph_cf.py DATA/gowalla split
-    python benchmarks/graph_cf.py DATA/gowalla spmm
+    python benchmarks/graph_cf.py DATA/gowalla spmm [128] [--threads 2]
     python benchmarks/graph_cf.py DATA/gowalla step
 
 `gate` learns a variant of the recipe from train and validation together, as published, and judges
@@ -40,6 +40,7 @@ from scale import append, machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "graph_cf.json"
 ROUNDS = 7
+ALWAYS, NEVER = 10**9, 0  # widths up to which a layer is summed by bags
 BANDS = (0, 20, 100, 500, 2_000, 10_000, 20_000)  # of items, the most popular first
 
 
@@ -125,10 +126,10 @@ def sparse(edges: Edges, form: str) -> Tensor:
     return torch.sparse_coo_tensor(torch.stack([row, column]), value, size).coalesce()
 
 
-def spmm(data: str) -> dict[str, Any]:
-    """One product of the graph's matrix with vectors of width 64."""
+def spmm(data: str, width: int = 64) -> dict[str, Any]:
+    """One product of the graph's matrix with vectors of some width."""
     _, _, model = graph(data)
-    edges, x = model.edges(), torch.randn(model.nodes, 64, requires_grad=True)
+    edges, x = model.edges(), torch.randn(model.nodes, width, requires_grad=True)
     csr, coo = sparse(edges, "csr"), sparse(edges, "coo")
     plain = x.detach()
     dense: Any = csr  # scipy's, of the same arrays
@@ -141,7 +142,8 @@ def spmm(data: str) -> dict[str, Any]:
     forward = {
         "ours": lambda: edges.times(plain),
         "ours_plus_x": lambda: plain + edges.times(plain),
-        "ours_plus_x_compiled": lambda: smoothed(plain, edges, 1),
+        "ours_plus_x_bags": lambda: added(plain, ALWAYS),
+        "ours_plus_x_compiled": lambda: added(plain, NEVER),
         "torch_csr": lambda: csr @ plain,
         "torch_coo": lambda: torch.sparse.mm(coo, plain),
         "scipy": lambda: held @ plain.numpy(),
@@ -149,6 +151,10 @@ def spmm(data: str) -> dict[str, Any]:
             0, row, plain[edges.target] * edges.out_of[edges.target][:, None]
         ),
     }
+
+    def added(x: Tensor, narrow: int) -> Tensor:
+        with mock.patch.object(rooms, "NARROW", narrow):
+            return smoothed(x, edges, 1)
 
     def both(product: Callable[[], Tensor]) -> Callable[[], None]:
         def do() -> None:
@@ -160,17 +166,18 @@ def spmm(data: str) -> dict[str, Any]:
     whole = {
         "ours": both(lambda: propagate(x, edges)),
         "ours_plus_x": both(lambda: x + propagate(x, edges)),
-        "ours_plus_x_compiled": both(lambda: smoothed(x, edges, 1)),
+        "ours_plus_x_bags": both(lambda: added(x, ALWAYS)),
+        "ours_plus_x_compiled": both(lambda: added(x, NEVER)),
         "torch_csr": both(lambda: csr @ x),
         "torch_coo": both(lambda: torch.sparse.mm(coo, x)),
     }
-    moved = len(edges.target) * 64 * 4, 2 * 4 * plain.numel() + 4 * len(edges.target)
+    moved = len(edges.target) * width * 4, 2 * 4 * plain.numel() + 4 * len(edges.target)
     big, out = torch.empty(25_000_000), torch.empty(25_000_000)
     copied = milliseconds(lambda: out.copy_(big))["least"]
     read = milliseconds(lambda: plain.sum())["least"]  # X in order, from the cache that holds it
     copy_rate, read_rate = 2e-6 * 4 * big.numel() / copied, 1e-6 * 4 * plain.numel() / read
     return {
-        "spmm": "D^-1/2 A D^-1/2 X, width 64",
+        "spmm": f"D^-1/2 A D^-1/2 X, width {width}",
         "nodes": model.nodes,
         "edges": len(edges.target),
         "megabytes_gathered": moved[0] / 1e6,
@@ -232,7 +239,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("data")
     asked.add_argument("part", choices=("gate", "split", "spmm", "step"))
-    asked.add_argument("rest", nargs="*", help="gate: a variant, then key=value")
+    asked.add_argument("rest", nargs="*", help="gate: a variant, then key=value; spmm: a width")
     asked.add_argument("--threads", type=int, default=1)
     asked.add_argument("--out", type=Path, default=RESULTS)
     told = asked.parse_args()
@@ -243,7 +250,8 @@ def main() -> None:
     if told.part == "gate":
         found = gate(told.data, told.rest[0], told.rest[1:])
     else:
-        found = {"split": split, "spmm": spmm, "step": step}[told.part](told.data)
+        widths = [int(word) for word in told.rest]  # of spmm
+        found = {"split": split, "spmm": spmm, "step": step}[told.part](told.data, *widths)
     append(told.out, {**found, "threads": told.threads, "machine": before})
     print({key: value for key, value in found.items() if key != "machine"})
 

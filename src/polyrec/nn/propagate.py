@@ -5,10 +5,10 @@ rows. No array of values is kept, and a gradient is the same product along the r
 nothing is saved for it. Every output row is summed by one thread in the order of its edges: the
 bytes do not depend on the number of threads.
 
-Measured on Gowalla's graph (70,841 nodes, 1,620,256 edges), in turn, one thread and two: a layer of
-width 64 by torch's `embedding_bag` and one pass over its result takes 15.2 and 9.4 ms, by the
-compiled loop 17.7 and 10.2; of width 128 52.9 and 33.3 beside 40.1 and 25.1. `smoothed` takes the
-faster by the width.
+Measured on Gowalla's graph (70,841 nodes, 1,620,256 edges), one thread and two: a layer of width 64
+by torch's `embedding_bag` and one pass over its result takes 18.3 and 15.6 ms, by the compiled loop
+21.2 and 23.1; of width 128 neither leads throughout (83.6 and 62.5, 79.4 and 70.8). So `smoothed`
+takes bags up to 64 (`python benchmarks/graph_cf.py DATA/gowalla spmm 128 --threads 2`).
 
 Letters: n rows, m columns, E edges, D width.
 """

@@ -119,7 +119,9 @@ def embed(
     for line in (*network.notes, *network.report.lines()):
         watch.line(f"  {line}")
     if edges == 0:
-        raise ValueError(f"{path}: no edge between two nodes is left to learn from; loops are none")
+        raise ValueError(
+            f"{path}: no edge between two nodes is left to learn from; loops do not count"
+        )
     watch.line(f"{path}: {nodes:,} nodes, {edges:,} edges to learn from, {settings.model}")
     held = _model(settings, nodes)
     hears = share_done(watch, f"{settings.model}: read")
