@@ -9,10 +9,11 @@
 `gate` learns a variant of the recipe from train and validation together, as published, and judges
 test once: recall@20 and ndcg@20. `split` counts which share of the edges of popular items is in
 test: a random draw has the same for all. `spmm` times one product forward, and forward and
-backward, beside torch's sparse formats and scipy. `step` times a whole training step beside one
-that differs in the product alone (torch.sparse CSR and COO). Seconds are of the processor where the
-machine is shared (`cpu_seconds`), and of the wall. Every entry of the results names commit, machine
-and load.
+backward, beside torch's `embedding_bag` and sparse formats and scipy. `step` times a whole training
+step beside one that differs in the product alone (torch.sparse CSR and COO). Both do so on the
+graph as the model places its nodes, and as the vocabularies do. Seconds are of the processor where
+the machine is shared (`cpu_seconds`), and of the wall. Every entry of the results names commit,
+machine and load.
 """
 
 from __future__ import annotations
@@ -20,19 +21,24 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numba
+import numpy as np
+import scipy.sparse
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from polyrec.evaluate import Setting, ranking
 from polyrec.experiment.stored import fresh_model
-from polyrec.nn import propagate as rooms
+from polyrec.graph import Relation
 from polyrec.nn.propagate import Edges, propagate, smoothed
+from polyrec.process import settle
 from polyrec.recipes import compose, recipe
 from polyrec.train import fit
 from polyrec.types import Progress
@@ -40,7 +46,6 @@ from scale import append, machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "graph_cf.json"
 ROUNDS = 7
-ALWAYS, NEVER = 10**9, 0  # widths up to which a layer is summed by bags
 BANDS = (0, 20, 100, 500, 2_000, 10_000, 20_000)  # of items, the most popular first
 
 
@@ -92,12 +97,20 @@ def clock() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
-def graph(data: str) -> Any:
-    """LightGCN of the published width on the log's graph."""
+def graph(data: str, placed: bool = True) -> Any:
+    """LightGCN of the published width on the log's graph, nodes side by side or as they come."""
     of = recipe("graphs")
     config = compose(of.Config, of.VARIANTS, "lightgcn", None, [f"data={data}"]).config
     split = of.data(config)
-    return config, split, fresh_model(of, config, split.facts)
+    if placed:
+        return config, split, fresh_model(of, config, split.facts)
+    with mock.patch("polyrec.models.graphs.collaborative.bipartite.side_by_side", as_they_come):
+        return config, split, fresh_model(of, config, split.facts)
+
+
+def as_they_come(chose: Relation) -> tuple[np.ndarray, np.ndarray]:
+    """In place of `side_by_side`: the order of the vocabularies."""
+    return np.arange(chose.sources), np.arange(chose.targets)
 
 
 def milliseconds(do: Callable[[], object]) -> dict[str, float]:
@@ -127,34 +140,26 @@ def sparse(edges: Edges, form: str) -> Tensor:
 
 
 def spmm(data: str, width: int = 64) -> dict[str, Any]:
-    """One product of the graph's matrix with vectors of some width."""
-    _, _, model = graph(data)
-    edges, x = model.edges(), torch.randn(model.nodes, width, requires_grad=True)
-    csr, coo = sparse(edges, "csr"), sparse(edges, "coo")
-    plain = x.detach()
+    """One product of the graph's matrix with vectors of some width, in both orders of the nodes."""
+    found: dict[str, Any] = {"spmm": f"D^-1/2 A D^-1/2 X, width {width}"}
+    for order, placed in (("side by side", True), ("as they come", False)):
+        model = graph(data, placed)[2]
+        x = torch.randn(model.nodes, width, requires_grad=True)
+        forward, whole = products(model.edges(), x)
+        found[order] = {
+            "forward": {name: milliseconds(do) for name, do in forward.items()},
+            "forward_backward": {name: milliseconds(do) for name, do in whole.items()},
+        }
+    return found | floors(model.edges(), x.detach())
+
+
+def products(edges: Edges, x: Tensor) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is timed: forward alone, and with the gradient."""
+    csr, coo, plain = sparse(edges, "csr"), sparse(edges, "coo"), x.detach()
     dense: Any = csr  # scipy's, of the same arrays
-    import scipy.sparse
-
-    held = scipy.sparse.csr_matrix(
-        (dense.values().numpy(), dense.col_indices().numpy(), dense.crow_indices().numpy())
-    )
-    row = torch.repeat_interleave(torch.arange(model.nodes), edges.start.diff())
-    forward = {
-        "ours": lambda: edges.times(plain),
-        "ours_plus_x": lambda: plain + edges.times(plain),
-        "ours_plus_x_bags": lambda: added(plain, ALWAYS),
-        "ours_plus_x_compiled": lambda: added(plain, NEVER),
-        "torch_csr": lambda: csr @ plain,
-        "torch_coo": lambda: torch.sparse.mm(coo, plain),
-        "scipy": lambda: held @ plain.numpy(),
-        "index_add": lambda: torch.zeros_like(plain).index_add_(
-            0, row, plain[edges.target] * edges.out_of[edges.target][:, None]
-        ),
-    }
-
-    def added(x: Tensor, narrow: int) -> Tensor:
-        with mock.patch.object(rooms, "NARROW", narrow):
-            return smoothed(x, edges, 1)
+    parts = (dense.values(), dense.col_indices(), dense.crow_indices())
+    held = scipy.sparse.csr_matrix(tuple(part.numpy() for part in parts))
+    row = torch.repeat_interleave(torch.arange(len(edges.into)), edges.start.diff())
 
     def both(product: Callable[[], Tensor]) -> Callable[[], None]:
         def do() -> None:
@@ -163,41 +168,86 @@ def spmm(data: str, width: int = 64) -> dict[str, Any]:
 
         return do
 
+    forward = {
+        "ours": lambda: edges.times(plain),
+        "ours_plus_x": lambda: smoothed(plain, edges, 1),
+        "bags": lambda: bags(plain, edges),
+        "torch_csr": lambda: csr @ plain,
+        "torch_coo": lambda: torch.sparse.mm(coo, plain),
+        "scipy": lambda: held @ plain.numpy(),
+        "index_add": lambda: torch.zeros_like(plain).index_add_(
+            0, row, plain[edges.target] * edges.out_of[edges.target][:, None]
+        ),
+    }
     whole = {
         "ours": both(lambda: propagate(x, edges)),
-        "ours_plus_x": both(lambda: x + propagate(x, edges)),
-        "ours_plus_x_bags": both(lambda: added(x, ALWAYS)),
-        "ours_plus_x_compiled": both(lambda: added(x, NEVER)),
+        "ours_plus_x": both(lambda: smoothed(x, edges, 1)),
+        "bags": both(lambda: Bags.apply(x, edges)),
         "torch_csr": both(lambda: csr @ x),
         "torch_coo": both(lambda: torch.sparse.mm(coo, x)),
     }
-    moved = len(edges.target) * width * 4, 2 * 4 * plain.numel() + 4 * len(edges.target)
-    big, out = torch.empty(25_000_000), torch.empty(25_000_000)
+    return forward, whole
+
+
+def bags(x: Tensor, edges: Edges) -> Tensor:
+    """The product by torch's `embedding_bag`, rows and columns scaled."""
+    scaled = x * edges.out_of[:, None]
+    found = F.embedding_bag(edges.target, scaled, edges.start, mode="sum", include_last_offset=True)
+    return found.mul_(edges.into[:, None])
+
+
+class Bags(torch.autograd.Function):
+    """`bags` with its gradient, the same product."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, edges: Edges) -> Tensor:
+        ctx.edges = edges
+        return bags(x.detach(), edges)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return bags(grad.contiguous(), ctx.edges), None
+
+
+def floors(edges: Edges, x: Tensor) -> dict[str, Any]:
+    """What no product can go below: X in and out and the edges once, at the rate memory is copied.
+
+    Beside it every edge's row once, at the rate that X is read from the cache that holds it.
+    """
+    gathered, least = (
+        4 * len(edges.target) * x.shape[1],
+        2 * 4 * x.numel() + 4 * len(edges.target),
+    )
+    big, out = torch.ones(50_000_000), torch.ones(50_000_000)  # written: no shared page of zeros
     copied = milliseconds(lambda: out.copy_(big))["least"]
-    read = milliseconds(lambda: plain.sum())["least"]  # X in order, from the cache that holds it
-    copy_rate, read_rate = 2e-6 * 4 * big.numel() / copied, 1e-6 * 4 * plain.numel() / read
+    read = milliseconds(lambda: x.sum())["least"]
+    copy_rate, read_rate = 2e-6 * 4 * big.numel() / copied, 1e-6 * 4 * x.numel() / read
     return {
-        "spmm": f"D^-1/2 A D^-1/2 X, width {width}",
-        "nodes": model.nodes,
+        "nodes": len(edges.into),
         "edges": len(edges.target),
-        "megabytes_gathered": moved[0] / 1e6,
-        "megabytes_at_least": moved[1] / 1e6,
+        "megabytes_gathered": gathered / 1e6,
+        "megabytes_at_least": least / 1e6,
         "copy_gigabytes_per_second": copy_rate,
         "read_gigabytes_per_second": read_rate,
-        "floor_ms": {  # X in and out and the edges once; and every edge's row once
-            "memory": moved[1] / 1e6 / copy_rate,
-            "gathered": moved[0] / 1e6 / read_rate,
-        },
-        "forward": {name: milliseconds(do) for name, do in forward.items()},
-        "forward_backward": {name: milliseconds(do) for name, do in whole.items()},
+        "floor_ms": {"memory": least / 1e6 / copy_rate, "gathered": gathered / 1e6 / read_rate},
     }
 
 
 def step(data: str) -> dict[str, Any]:
     """A training step of LightGCN, and the same with torch's sparse products of all rows."""
-    config, split, model = graph(data)
-    of = recipe("graphs")
-    stage = of.plan(config, split, model).stages[0]
+    found: dict[str, Any] = {"step": "LightGCN, batch 2048"}
+    for order, placed in (("side by side", True), ("as they come", False)):
+        once, edges, found["steps_in_epoch"] = stepping(*graph(data, placed))
+        found[order] = {"ours": milliseconds(once)}
+        for form in ("csr", "coo"):
+            with plainly(sparse(edges, form)):
+                found[order][f"torch_{form}"] = milliseconds(once)
+    return found
+
+
+def stepping(config: Any, split: Any, model: Any) -> tuple[Callable[[], None], Edges, int]:
+    """One step as `fit` does it, the graph's edges, and the steps of an epoch."""
+    stage = recipe("graphs").plan(config, split, model).stages[0]
     task, optimiser = stage.tasks[0], stage.optim.build(model.parameters())
     progress = Progress(seed=1, stage="train")
 
@@ -209,29 +259,28 @@ def step(data: str) -> dict[str, Any]:
         optimiser.step()
         optimiser.zero_grad()
 
-    found = {"ours": milliseconds(once)}
-    for form in ("csr", "coo"):
-        matrix = sparse(model.edges(), form)
+    return once, model.edges(), task.stream.steps
 
-        def product(x: Tensor, edges: Edges, reverse: object = None, matrix: Any = matrix) -> Any:
-            return matrix @ x if matrix.layout == torch.sparse_csr else torch.sparse.mm(matrix, x)
 
-        def layers(x: Tensor, edges: Edges, count: int, product: Any = product) -> Any:
-            y = x
-            for _ in range(count):
-                y = x + product(y, edges)
-            return y
+@contextmanager
+def plainly(matrix: Any) -> Iterator[None]:
+    """LightGCN by products with a sparse tensor, every layer of all nodes."""
 
-        def rows(x: Tensor, edges: Edges, rows: Tensor, product: Any = product) -> Any:
-            return product(x, edges)[rows]
+    def product(x: Tensor) -> Any:
+        return matrix @ x if matrix.layout == torch.sparse_csr else torch.sparse.mm(matrix, x)
 
-        where = "polyrec.models.graphs.collaborative.lightgcn"
-        with (
-            mock.patch(f"{where}.smoothed", layers),
-            mock.patch(f"{where}.propagate_rows", rows),
-        ):
-            found[f"torch_{form}"] = milliseconds(once)
-    return {"step": "LightGCN, batch 2048", "steps_in_epoch": task.stream.steps, "seconds": found}
+    def layers(x: Tensor, edges: Edges, count: int) -> Any:
+        y = x
+        for _ in range(count):
+            y = x + product(y)
+        return y
+
+    def rows(x: Tensor, edges: Edges, rows: Tensor) -> Any:
+        return product(x)[rows]
+
+    where = "polyrec.models.graphs.collaborative.lightgcn"
+    with mock.patch(f"{where}.smoothed", layers), mock.patch(f"{where}.propagate_rows", rows):
+        yield
 
 
 def main() -> None:
@@ -243,10 +292,10 @@ def main() -> None:
     asked.add_argument("--threads", type=int, default=1)
     asked.add_argument("--out", type=Path, default=RESULTS)
     told = asked.parse_args()
+    settle()
     torch.set_num_threads(told.threads)
     numba.set_num_threads(min(told.threads, numba.config.NUMBA_NUM_THREADS))
     before = machine()
-    assert rooms.__file__, "the room under test"
     if told.part == "gate":
         found = gate(told.data, told.rest[0], told.rest[1:])
     else:

@@ -16,6 +16,7 @@ LAYER = {
     "requests": -1,
     "progress": -1,
     "files": -1,
+    "process": -1,
     "kernels": 1,
     "data": 2,
     "index": 2,

@@ -77,9 +77,14 @@ def normalised(a):
     return root[:, None] * a * root
 
 
+def by_node(model, table=None):
+    """[N, D]: a table's rows as `adjacency` numbers the nodes."""
+    return (model.weight.detach() if table is None else table)[model.place]
+
+
 def dense(model, first=0):
     """Mean over layers `first`..L of the dense product."""
-    a, e = normalised(adjacency()), model.weight.detach().double().numpy()
+    a, e = normalised(adjacency()), by_node(model).double().numpy()
     layers = [e]
     for _ in range(model.layers):
         layers.append(a @ layers[-1])
@@ -109,13 +114,25 @@ def bpr():
     return Rank(bpr, Unseen(ITEMS, known()), PICKS["first"], "edge")
 
 
+def test_nodes_keep_their_start_wherever_the_graph_places_them():
+    torch.manual_seed(4)
+    free = LightGCN(Sizes(PEOPLE, ITEMS, int(SEEN.sum())), DIM)
+    model = make(LightGCN)
+    assert not torch.equal(model.place, free.place)
+    assert torch.equal(by_node(model), free.weight)
+    model.connect(relation(chosen(7)[:, ::-1] & SEEN))
+    assert torch.equal(by_node(model), free.weight)
+    assert torch.equal(model.place.sort()[0], free.place)
+    assert model.place[[0, PEOPLE + 1]].tolist() == [0, PEOPLE + 1]
+
+
 @pytest.mark.parametrize("layers", [1, 2, 3, 4])
 def test_lightgcn_is_the_mean_of_dense_layers(layers):
     model = make(LightGCN, layers=layers)
     expected, view = dense(model), model.prepare()
     items = view.items(torch.arange(ITEMS + 1)).detach().numpy()
     assert np.abs(items - expected[PEOPLE + 1 :]).max() < 1e-6
-    nodes = view.rows(torch.arange(PEOPLE + 1)).detach().numpy()
+    nodes = view.rows(model.place[: PEOPLE + 1]).detach().numpy()
     assert np.abs(nodes - expected[: PEOPLE + 1]).max() < 1e-6
 
 
@@ -129,7 +146,7 @@ def test_an_unknown_person_is_a_node_added_without_a_vector_of_its_own():
     model = make(LightGCN)
     history = [2, 5, 9]
     found = model.queries(Requests(torch.zeros(1, dtype=torch.int64), Ragged.of([history])))
-    a, e = normalised(adjacency()), model.weight.detach().double().numpy()
+    a, e = normalised(adjacency()), by_node(model).double().numpy()
     below, degree = e + a @ e + a @ a @ e, adjacency().sum(1)
     nodes = np.array(history) + PEOPLE + 1
     expected = (below[nodes] / np.sqrt(3 * degree[nodes])[:, None]).sum(0) / 4
@@ -140,14 +157,14 @@ def test_gradients_of_lightgcn_are_those_of_the_dense_product():
     model, a = make(LightGCN), torch.from_numpy(normalised(adjacency())).float()
     objective, rows = bpr(), batch()
     objective(model.prepare(), rows, Progress(seed=1, stage="train")).values["edge"].backward()
-    e = model.weight.detach().clone().requires_grad_()
+    e = by_node(model).clone().requires_grad_()
     final = (e + a @ e + a @ a @ e + a @ a @ a @ e) / 4
     negatives = objective.negatives.sample(rows, Progress(seed=1, stage="train")).draws[0]
     u = final[rows.requests.actor]
     i, j = (final[ids + PEOPLE + 1] for ids in (rows.positives, negatives.ids[:, 0]))
     gap = (u * i).sum(1) - (u * j).sum(1)
     torch.nn.functional.softplus(-gap).mean().backward()
-    assert torch.allclose(model.weight.grad.to_dense(), e.grad, atol=1e-7)
+    assert torch.allclose(by_node(model, model.weight.grad.to_dense()), e.grad, atol=1e-7)
 
 
 def test_decay_reaches_the_own_vectors_of_the_batch_alone():
@@ -159,8 +176,8 @@ def test_decay_reaches_the_own_vectors_of_the_batch_alone():
     ids = objective.rank.negatives.sample(rows, progress).draws[0].ids[:, 0]
     expected = torch.zeros_like(model.weight)
     for nodes in (rows.requests.actor, rows.positives + PEOPLE + 1, ids + PEOPLE + 1):
-        expected.index_add_(0, nodes, model.weight.detach()[nodes] * 0.5 / 6)
-    assert torch.allclose(model.weight.grad.to_dense(), expected, atol=1e-7)
+        expected.index_add_(0, nodes, by_node(model)[nodes] * 0.5 / 6)
+    assert torch.allclose(by_node(model, model.weight.grad.to_dense()), expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", [SimGCL, XSimGCL])
@@ -179,8 +196,8 @@ def test_without_noise_a_noisy_model_is_lightgcn(kind):
 
 def test_xsimgcl_contrasts_the_last_vectors_with_its_layer():
     model = make(XSimGCL, noise=0.0, layer=2)
-    a, e = normalised(adjacency()), model.weight.detach().double().numpy()
-    nodes = torch.arange(1, PEOPLE)
+    a, e = normalised(adjacency()), by_node(model).double().numpy()
+    nodes = model.place[1:PEOPLE]
     last, early = model.train().prepare().pair(nodes)
     assert np.abs(early.detach().numpy() - (a @ a @ e)[1:PEOPLE]).max() < 1e-6
     assert np.abs(last.detach().numpy() - dense(model, first=1)[1:PEOPLE]).max() < 1e-6

@@ -22,6 +22,7 @@ from polyrec.cli.checks.verbs import audit, doctor
 from polyrec.cli.graphs.embed import embed
 from polyrec.cli.graphs.figures import graph
 from polyrec.cli.graphs.similar import similar
+from polyrec.process import settle
 
 app = typer.Typer(
     help="From an event log to a recommender that you can believe and serve.",
@@ -50,9 +51,6 @@ app.add_typer(show.metrics, name="metrics", help="What a metric means.")
 # public module, but is a parent of a public one.
 _USAGE: type[Exception] = typer.BadParameter.__mro__[2]
 BAD_INPUT, INTERRUPTED = 2, 130
-# Threads that wait for each other give their core back after so many turns. Where other programs
-# hold the cores too, turning without end costs thirty times the time; on idle ones nothing is lost.
-SPINS = "2000"
 _BAD_INPUT = (ValueError, KeyError, FileNotFoundError, FileExistsError, MemoryError, OSError)
 
 
@@ -60,7 +58,7 @@ def main() -> None:
     """The entry point of `polyrec`."""
     signal.signal(signal.SIGTERM, _stop)
     warnings.showwarning = _warn
-    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read once, when torch or numba is loaded
+    settle()
     sys.exit(status(sys.argv[1:]))
 
 

@@ -59,6 +59,20 @@ def symmetric(relation: Relation) -> Relation:
     return replace(made, time=late.time, kind=late.kind)
 
 
+def renumbered(relation: Relation, sources: I64, targets: I64) -> Relation:
+    """The same edges between nodes in another order: row i is of the source sources[i].
+
+    Args:
+        sources: [n], each old source once; targets: [m], likewise.
+    """
+    row, column = np.empty_like(sources), np.empty_like(targets)
+    row[sources], column[targets] = np.arange(len(sources)), np.arange(len(targets))
+    edges = edges_of(relation)
+    edges = replace(edges, source=row[edges.source], target=column[edges.target])
+    order = np.lexsort((edges.target, edges.source))
+    return from_sorted(relation.key, edges.take(order), (relation.sources, relation.targets))
+
+
 def before(relation: Relation, time: int) -> Relation:
     """Only the edges before `time` (milliseconds); the nodes stay.
 

@@ -5,11 +5,6 @@ rows. No array of values is kept, and a gradient is the same product along the r
 nothing is saved for it. Every output row is summed by one thread in the order of its edges: the
 bytes do not depend on the number of threads.
 
-Measured on Gowalla's graph (70,841 nodes, 1,620,256 edges), one thread and two: a layer of width 64
-by torch's `embedding_bag` and one pass over its result takes 18.3 and 15.6 ms, by the compiled loop
-21.2 and 23.1; of width 128 neither leads throughout (83.6 and 62.5, 79.4 and 70.8). So `smoothed`
-takes bags up to 64 (`python benchmarks/graph_cf.py DATA/gowalla spmm 128 --threads 2`).
-
 Letters: n rows, m columns, E edges, D width.
 """
 
@@ -18,14 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from polyrec.kernels.graphs.rows import layer, pull, push
+from polyrec.kernels.graphs.rows import multiply, pull, push
 
-NARROW = 64  # columns up to which bags are the faster
+COMPILED = (torch.float32, torch.float64)  # what the compiled product sums, on the processor
 
 
 @dataclass(frozen=True)
@@ -41,13 +35,25 @@ class Edges:
         """The same edges under other factors."""
         return replace(self, into=into, out_of=out_of)
 
-    def times(self, x: Tensor) -> Tensor:
-        """[m, D] -> [n, D], without gradient."""
+    def times(self, x: Tensor, base: Tensor | None = None) -> Tensor:
+        """[m, D] -> [n, D]: the product, added to base [n, D] where there is one; no gradient."""
+        x = x.detach()
+        if x.device.type == "cpu" and x.dtype in COMPILED:
+            return self._compiled(x.contiguous(), base)
         scaled = x * self.out_of.to(x.dtype)[:, None]
         summed = F.embedding_bag(
             self.target, scaled, self.start, mode="sum", include_last_offset=True
         )
-        return summed.mul_(self.into.to(x.dtype)[:, None])
+        summed = summed.mul_(self.into.to(x.dtype)[:, None])
+        return summed if base is None else summed.add_(base)
+
+    def _compiled(self, x: Tensor, base: Tensor | None) -> Tensor:
+        into, out_of = (factor.to(x.dtype).numpy() for factor in (self.into, self.out_of))
+        held = None if base is None else base.detach().contiguous().numpy()
+        out = x.new_empty(len(into), x.shape[1])
+        arrays = self.start.numpy(), self.target.numpy(), into, out_of
+        multiply(arrays, x.numpy(), held, out.numpy())
+        return out
 
 
 def propagate(x: Tensor, edges: Edges, reverse: Edges | None = None) -> Tensor:
@@ -99,7 +105,7 @@ class _Smooth(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, edges: Edges, layers: int) -> Tensor:
         ctx.edges, ctx.layers = edges, layers
-        return _sum_of_powers(x, edges, layers)
+        return _sum_of_powers(x.detach(), edges, layers)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
@@ -107,33 +113,10 @@ class _Smooth(torch.autograd.Function):
 
 
 def _sum_of_powers(x: Tensor, edges: Edges, layers: int) -> Tensor:
-    x = x.detach()
-    if layers == 0 or x.device.type != "cpu":
-        y = x.clone()
-        for _ in range(layers):
-            y = x + edges.times(y)
-        return y
-    if x.shape[1] <= NARROW:
-        return _sum_by_bags(x, edges, layers)
-    arrays = _arrays(edges, x)
-    weight = arrays[2]
-    near, spare = x * edges.into.to(x.dtype)[:, None], torch.empty_like(x)
-    for rest in reversed(range(layers)):  # x + A (x + A (x + ...)); all but the last stay scaled
-        factor = weight if rest else np.ones_like(weight)
-        layer(arrays, factor, near.numpy(), x.numpy(), spare.numpy())
-        near, spare = spare, near
-    return near
-
-
-def _sum_by_bags(x: Tensor, edges: Edges, layers: int) -> Tensor:
-    weight = edges.into.to(x.dtype)[:, None]
-    scaled, squares = x * weight, weight * weight
-    near = scaled
-    for rest in reversed(range(layers)):  # all but the last stay scaled here too
-        bag = F.embedding_bag(edges.target, near, edges.start, mode="sum", include_last_offset=True)
-        first, factor = (scaled, squares) if rest else (x, weight)
-        near = torch.addcmul(first, factor, bag, out=bag)
-    return near
+    y = x.clone() if layers == 0 else x
+    for _ in range(layers):  # x + A (x + A (x + ...))
+        y = edges.times(y, base=x)
+    return y
 
 
 class _PropagateRows(torch.autograd.Function):
@@ -142,7 +125,7 @@ class _PropagateRows(torch.autograd.Function):
         ctx.edges, ctx.rows = edges, rows
         if x.device.type != "cpu":
             return edges.times(x)[rows]
-        return torch.from_numpy(pull(*_arrays(edges, x), x.detach().numpy(), rows.numpy()))
+        return torch.from_numpy(pull(_arrays(edges, x), x.detach().numpy(), rows.numpy()))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
@@ -150,8 +133,9 @@ class _PropagateRows(torch.autograd.Function):
         if grad.device.type != "cpu":
             full = grad.new_zeros(len(edges.into), grad.shape[1]).index_add_(0, rows, grad)
             return edges.times(full), None, None
-        arrays = _arrays(edges, grad)
-        return torch.from_numpy(push(*arrays, grad.contiguous().numpy(), rows.numpy())), None, None
+        full = grad.new_zeros(len(edges.into), grad.shape[1])
+        push(_arrays(edges, grad), grad.contiguous().numpy(), rows.numpy(), full.numpy())
+        return full, None, None
 
 
 def _arrays(edges: Edges, like: Tensor) -> tuple[Any, Any, Any]:

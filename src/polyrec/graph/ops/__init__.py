@@ -4,6 +4,7 @@ from polyrec.graph.ops.agree import Homophily, homophily
 from polyrec.graph.ops.field import Controls, Hop, field_controls, receptive_field
 from polyrec.graph.ops.local import clustering, core_number, degree
 from polyrec.graph.ops.normal import NORMALS, Normal, laplacian, normalised, with_loops
+from polyrec.graph.ops.order import side_by_side
 from polyrec.graph.ops.overall import components, laplacian_vectors, ppr
 from polyrec.graph.ops.rewire import rewire
 
@@ -25,5 +26,6 @@ __all__ = [
     "ppr",
     "receptive_field",
     "rewire",
+    "side_by_side",
     "with_loops",
 ]

@@ -11,99 +11,103 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from polyrec.kernels.rows.summed import sum_row
+
 Floats = NDArray[Any]
 Index = NDArray[Any]  # int32 or int64
+Matrix = tuple[Index, Index, Floats, Floats]
+Symmetric = tuple[Index, Index, Floats]
+PARTS = 8  # of the rows, for each thread: what slows one is in all threads' parts
+ROW = 8  # edges that a row's own work counts for
+LINE = 16  # columns
 
 
-def layer(
-    edges: tuple[Index, Index, Floats], factor: Floats, near: Floats, x: Floats, out: Floats
-) -> None:
-    """out = factor * (x + A y), where near = weight * y: a layer that reads each edge's row alone.
+def multiply(edges: Matrix, x: Floats, base: Floats | None, out: Floats) -> None:
+    """out = base + diag(into) A diag(out_of) x in one pass; base None: out = the product.
 
-    With factor = weight, out is the `near` of the next layer: only the last one needs factor 1.
-    Each row is summed by one thread, in the order of its edges.
+    Each row is summed by one thread, in the order of its edges. All floats are of one type.
 
     Args:
-        edges: start [n + 1], target [E], weight [n] of a node at either end of an edge.
-        factor: [n].
-        near, x, out: [n, D]; rows that begin at a multiple of 64 bytes are read in fewer pieces.
+        edges: start [n + 1], target [E], into [n], out_of [m].
+        x: [m, D]; base, out: [n, D]; rows one after the other.
     """
-    _layer(edges, factor, near, x, out)
+    _multiply(edges, x, base, out, numba.get_num_threads())
 
 
-def pull(start: Index, target: Index, weight: Floats, x: Floats, rows: Index) -> Floats:
+def pull(edges: Symmetric, x: Floats, rows: Index) -> Floats:
     """[B, D]: for each of `rows` the sum of its neighbours' x, times weight at both ends.
 
     Each row is summed by one thread, in the order of its edges.
 
     Args:
-        start: [n + 1]; target: [E].
-        weight: [n], the factor of a node at either end.
+        edges: start [n + 1], target [E], weight [n] of a node at either end.
         x: [n, D].
     """
-    out = np.zeros((len(rows), x.shape[1]), x.dtype)
-    _pull(start, target, weight, x, rows, out)
+    out = np.empty((len(rows), x.shape[1]), x.dtype)
+    _pull(edges, x, rows, out)
     return out
 
 
-def push(start: Index, target: Index, weight: Floats, grad: Floats, rows: Index) -> Floats:
-    """[n, D]: the transpose of `pull`: what each of `rows` [B, D] gives to its neighbours.
+def push(edges: Symmetric, grad: Floats, rows: Index, out: Floats) -> None:
+    """Adds the transpose of `pull` to out [n, D]: what `rows` [B, D] give to their neighbours.
 
-    One thread, in the order of the rows: the same bytes however many there are.
+    Threads share the columns, and each goes through the rows in their order: the same bytes
+    however many there are.
     """
-    out = np.zeros((len(start) - 1, grad.shape[1]), grad.dtype)
-    _push(start, target, weight, grad, rows, out)
-    return out
+    _push(edges, grad, rows, out, numba.get_num_threads())
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _layer(edges, factor, near, x, out):  # type: ignore[no-untyped-def]
-    start, target, weight = edges
-    width = near.shape[1]
-    for row in prange(len(out)):
-        first, stop = start[row], start[row + 1]
-        fours = first + (stop - first) // 4 * 4
-        for d in range(width):
-            out[row, d] = 0
-        for p in range(first, fours, 4):  # four edges a round: out is touched a quarter as often
-            i, j, k, m = target[p], target[p + 1], target[p + 2], target[p + 3]
-            for d in range(width):
-                out[row, d] = (((out[row, d] + near[i, d]) + near[j, d]) + near[k, d]) + near[m, d]
-        for p in range(fours, stop):
-            for d in range(width):
-                out[row, d] += near[target[p], d]
-        for d in range(width):
-            out[row, d] = factor[row] * (x[row, d] + weight[row] * out[row, d])
-
-
-@njit(cache=True, parallel=True, error_model="numpy")
-def _pull(start, target, weight, x, rows, out):  # type: ignore[no-untyped-def]
-    width = x.shape[1]
-    for b in prange(len(rows)):
-        row = rows[b]
-        for p in range(start[row], start[row + 1]):
-            node = target[p]
-            factor = weight[node]
-            for d in range(width):
-                out[b, d] += factor * x[node, d]
-        for d in range(width):
-            out[b, d] *= weight[row]
+def _multiply(edges, x, base, out, threads):  # type: ignore[no-untyped-def]
+    start, target, into, out_of = edges
+    for part in prange(threads * PARTS):
+        turn = part % PARTS * threads + part // PARTS  # a thread's parts lie all over the rows
+        first, stop = _bound(start, turn, threads), _bound(start, turn + 1, threads)
+        for row in range(first, stop):
+            span = start[row], start[row + 1]
+            sum_row((target, out_of), span, x, base, (out, row, into[row]))
 
 
 @njit(cache=True, error_model="numpy")
-def _push(start, target, weight, grad, rows, out):  # type: ignore[no-untyped-def]
-    width = grad.shape[1]
-    scaled = np.empty(width, grad.dtype)
-    for b in range(len(rows)):
+def _bound(start, turn, threads):  # type: ignore[no-untyped-def]
+    """The first row of a part: parts have as many edges, a row counted as some more."""
+    low, high = 0, len(start) - 1
+    whole = start[high] + ROW * high
+    while low < high:
+        row = (low + high) // 2
+        if (start[row] + ROW * row) * threads * PARTS < whole * turn:
+            low = row + 1
+        else:
+            high = row
+    return low
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _pull(edges, x, rows, out):  # type: ignore[no-untyped-def]
+    start, target, weight = edges
+    for b in prange(len(rows)):
         row = rows[b]
-        for d in range(width):
-            scaled[d] = weight[row] * grad[b, d]
-        for p in range(start[row], start[row + 1]):
-            node = target[p]
-            factor = weight[node]
-            for d in range(width):
-                out[node, d] += factor * scaled[d]
+        span = start[row], start[row + 1]
+        sum_row((target, weight), span, x, None, (out, b, weight[row]))
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _push(edges, grad, rows, out, threads):  # type: ignore[no-untyped-def]
+    start, target, weight = edges
+    width = grad.shape[1]
+    share = -(-width // (threads * LINE)) * LINE  # whole lines of the cache: nobody waits for one
+    for thread in prange(threads):
+        first = np.uintp(min(thread * share, width))  # unsigned: an index that is never from behind
+        stop = np.uintp(min(thread * share + share, width))
+        for b in range(len(rows)):
+            row = rows[b]
+            for p in range(start[row], start[row + 1]):
+                node = target[p]
+                factor = weight[row] * weight[node]
+                for d in range(first, stop):
+                    out[node, d] += factor * grad[b, d]

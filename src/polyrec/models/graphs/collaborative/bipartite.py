@@ -1,7 +1,9 @@
 """People and items as the nodes of one graph: their own vectors, and who is whose neighbour.
 
-Nodes stand in one table: nobody (0) and people 1..U first, then nothing (U + 1) and items. The two
-nothings have no edge and stay zero. Letters: U people, n items, N = U + n + 2 nodes, D width.
+Nodes stand in one table: nobody (0) and people in rows 1..U first, then nothing (U + 1) and items.
+The two nothings have no edge and stay zero. Within their side, nodes with common neighbours stand
+together (`place` says where), which halves the time of a product with the graph's matrix.
+Letters: U people, n items, N = U + n + 2 nodes, D width.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from polyrec.graph import Relation
+from polyrec.graph import Relation, renumbered
+from polyrec.graph.ops import side_by_side
 from polyrec.nn import Dot
 from polyrec.nn.embed import looked_up
 from polyrec.nn.propagate import Edges, inverse_power
@@ -47,6 +50,7 @@ class Bipartite(nn.Module):
     asks = ("actor",)  # a person's own vector beside the history
     begin: Tensor
     ends: Tensor
+    place: Tensor
 
     def __init__(self, sizes: Sizes, dim: int = 64, start: Start = "normal") -> None:
         super().__init__()
@@ -60,6 +64,7 @@ class Bipartite(nn.Module):
         self.weight = nn.Parameter(torch.empty(self.nodes, dim))
         self.register_buffer("begin", torch.zeros(self.nodes + 1, dtype=torch.int32))
         self.register_buffer("ends", torch.zeros(2 * max(edges, 1), dtype=torch.int32))
+        self.register_buffer("place", torch.arange(self.nodes))
         self.add_module("similarity", Dot())
         with torch.no_grad():
             if start == "xavier":
@@ -90,11 +95,24 @@ class Bipartite(nn.Module):
             raise ValueError(
                 f"{chose.edges:,} edges, the model was made for {len(self.ends) // 2:,}"
             )
+        chose = self._placed(chose)
         back = chose.reverse()
         degree = np.concatenate([[0], chose.degree, [0], back.degree])
         self.begin.copy_(torch.from_numpy(np.concatenate([[0], np.cumsum(degree)])))
         both = np.concatenate([chose.indices + 1 + self.offset, back.indices + 1])
         self.ends.zero_()[: len(both)] = torch.from_numpy(both)
+
+    def _placed(self, chose: Relation) -> Relation:
+        """The relation between rows of the table, which is put in a new order: see `place`."""
+        people, items = side_by_side(chose)
+        place = torch.arange(self.nodes)
+        place[1 + torch.from_numpy(people)] = torch.arange(1, self.offset)
+        place[1 + self.offset + torch.from_numpy(items)] = torch.arange(self.offset + 1, self.nodes)
+        with torch.no_grad():
+            own = self.weight[self.place]
+            self.weight[place.to(self.weight.device)] = own
+        self.place.copy_(place)
+        return renumbered(chose, people, items)
 
     def edges(self) -> Edges:
         """D^-1/2 A D^-1/2 over all nodes: symmetric, no self loops, rows of lonely nodes zero."""
@@ -111,8 +129,9 @@ class Bipartite(nn.Module):
         if requests.asked is not None:
             start = requests.history.start
             actor = actor[torch.searchsorted(start, requests.asked + 1, side="left") - 1]
-        return torch.where(actor <= self.sizes.people, actor, 0).to(self.weight.device)
+        known = torch.where(actor <= self.sizes.people, actor, 0)
+        return self.place[known.to(self.place.device)]
 
     def item_nodes(self, ids: Tensor) -> Tensor:
         """[*S]: the nodes of items."""
-        return ids.to(self.weight.device) + self.offset
+        return self.place[ids.to(self.place.device) + self.offset]
