@@ -108,7 +108,7 @@ def test_a_resume_records_the_loss_it_trains_with(changed: Path) -> None:
 
 def test_a_length_that_would_stretch_a_falling_rate_is_refused(tmp_path: Path) -> None:
     small = ("world=retail_tiny", "dim=8", "batch=512", "negatives=50", "epochs=2")
-    graphs = ("graphs", "--variant", "ultragcn_fast", "--out", tmp_path)
+    graphs = ("graphs", "--variant", "ultragcn_committee", "members=2", "--out", tmp_path)
     assert say("run", *graphs, *small, "--json").code == 0
     (run,) = tmp_path.iterdir()
     for settings in (("epochs=4",), ("epochs=4", "lr=0.001")):

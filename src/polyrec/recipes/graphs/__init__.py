@@ -23,6 +23,10 @@ from polyrec.train import Solve
 from polyrec.types import Recommender
 
 PUBLISHED = {"fit": "all"}
+SPECTRAL_START = {
+    "model": "ultragcn", "start": "spectral", "dim": 256, "batch": 2_048, "parts": 16,
+    "negatives": 1_500, "lr": 0.004, "lr_end": 0.02, "epochs": 5, **PUBLISHED,
+}  # fmt: skip
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
     "popular": {"model": "popular", **PUBLISHED},
@@ -60,10 +64,8 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
         "epochs": 100, **PUBLISHED,
     },
     # the same loss in minutes: it starts from the graph's spectrum; a larger batch and rate
-    "ultragcn_fast": {
-        "model": "ultragcn", "start": "spectral", "dim": 256, "batch": 2_048, "parts": 16,
-        "negatives": 1_500, "lr": 0.004, "lr_end": 0.02, "epochs": 5, **PUBLISHED,
-    },
+    "ultragcn_fast": SPECTRAL_START,
+    "ultragcn_committee": {**SPECTRAL_START, "members": 3},
     "simplex": {
         "model": "simplex", "batch": 1_024, "negatives": 1_000, "epochs": 60,
         "optimiser": "lazy_adam", **PUBLISHED,

@@ -13,6 +13,7 @@ from polyrec.models.closed_form import Filter, SpectralCF, bspm, gf_cf, turbo_cf
 from polyrec.models.embedding import side_features
 from polyrec.models.graphs.collaborative import (
     SGL,
+    Committee,
     Factors,
     LightGCN,
     SimGCL,
@@ -28,7 +29,7 @@ from polyrec.nn import Cosine, Dot
 from polyrec.recipes.graphs.config import Config
 
 SPECTRAL = ("gf_cf", "turbo_cf", "bspm")
-Trained = LightGCN | Factors | SimpleX
+Trained = LightGCN | Factors | SimpleX | Committee
 OWN = {
     "ultragcn": "bce",
     "simplex": "ccl",
@@ -94,7 +95,9 @@ def _trained(config: Config, sizes: Sizes) -> Trained:
             return Factors(sizes, dim, lean=config.lean)
         case "ultragcn":
             begin = cast(Begin, _start(config, "tiny"))
-            return UltraGCN(sizes, dim, config.item_neighbours, begin, config.lean)
+            known = config.item_neighbours, begin, config.lean
+            members = [UltraGCN(sizes, dim, *known) for _ in range(config.members)]
+            return members[0] if len(members) == 1 else Committee(members)
         case "simplex":
             return SimpleX(sizes, dim, config.own)
         case "sgl":

@@ -39,6 +39,7 @@ READERS: Mapping[str, tuple[str, ...]] = {  # setting -> models that read it
     "start": ("lightgcn", "ultragcn"),
     "own": ("simplex",),
     "lean": ("mf", "ultragcn"),
+    "members": ("ultragcn",),
     "drop": ("sgl",),
     "noise": ("simgcl", "xsimgcl"),
     "contrast": ("sgl", "simgcl", "xsimgcl"),

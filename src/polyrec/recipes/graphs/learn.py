@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ from polyrec.train import (
     Hook,
     LazyAdam,
     Linear,
+    OfMember,
     Optim,
     Patience,
     Rank,
@@ -70,7 +72,7 @@ def stage(config: Config, split: Split, model: nn.Module, edges: parts.Cuts) -> 
     hooks = [Hook(Steps(epoch), model.redraw, "edges")] if isinstance(model, SGL) else []
     return Stage(
         name="train",
-        tasks=(Task(edges, objective(config, split)),),
+        tasks=_tasks(config, split, edges),
         length=Steps(epoch * config.epochs),
         lr=_rate(config, epoch * config.epochs),
         optim=_optim(config),
@@ -79,6 +81,15 @@ def stage(config: Config, split: Split, model: nn.Module, edges: parts.Cuts) -> 
         epoch_steps=epoch if by_people else None,
         **chosen,
     )
+
+
+def _tasks(config: Config, split: Split, edges: parts.Cuts) -> tuple[Task, ...]:
+    """One task, or one for each member of a committee, over batches of its own."""
+    whole = objective(config, split)
+    if config.members == 1 or not isinstance(whole, DegreeWeighted):
+        return (Task(edges, whole),)
+    each = (replace(whole, name=f"edge {number + 1}") for number in range(config.members))
+    return tuple(Task(edges, OfMember(one, number)) for number, one in enumerate(each))
 
 
 def _rate(config: Config, steps: int) -> Schedule[float] | float:

@@ -3,6 +3,7 @@
 from polyrec.train.objective.answer import Answer
 from polyrec.train.objective.beside import WithContrast, WithDecay
 from polyrec.train.objective.degrees import DegreeWeighted, Weights
+from polyrec.train.objective.member import OfMember
 from polyrec.train.objective.rank import (
     PICKS,
     Pick,
@@ -18,6 +19,7 @@ __all__ = [
     "PICKS",
     "Answer",
     "DegreeWeighted",
+    "OfMember",
     "Pick",
     "Rank",
     "Scalable",
