@@ -1,10 +1,10 @@
 """Vectors of nodes beside published F1, and walks and word vectors beside their peers.
 
-    python benchmarks/embeddings.py gate wiki|blogcatalog [--threads 2]
+    python benchmarks/embeddings.py gate wiki|blogcatalog [--models NAME] [--seeds 3] [--threads 2]
     python benchmarks/embeddings.py walks|words|near --peers PEERS_PYTHON [--threads 2]
 
 Reads POLYREC_DATA/graphs (`../shared/data` where it is unset). `gate`: F1 of DeepWalk and of
-node2vec at equal budget, on labels. `walks`: steps a second on BlogCatalog. `words`: the same walks
+node2vec, on labels; twice the walks in one pass beside one and two passes. `walks`: steps a second on BlogCatalog. `words`: the same walks
 of Wiki for gensim and for polyrec, speed (median of seven, in turn) and F1. `near`: how many of a
 node's ten nearest the two agree on, beside how many gensim shares with itself from another seed.
 
@@ -24,7 +24,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -49,9 +49,13 @@ NEGATIVES = replace(TREE, output="negatives")
 # p and q of BlogCatalog are those of the node2vec paper (table 4)
 MODELS: dict[str, Callable[[int], object]] = {
     "deepwalk": lambda n: deepwalk(n),
+    "deepwalk, 160 walks": lambda n: deepwalk(n, walks=DeepWalks(count=160, length=40), how=TREE),
     "deepwalk, negatives": lambda n: deepwalk(n, how=NEGATIVES),
     "node2vec p .25 q .25, tree": lambda n: node2vec(
         n, walks=Node2VecWalks(0.25, 0.25, count=80, length=40), how=TREE
+    ),
+    "node2vec p .25 q .25, tree, 160 walks": lambda n: node2vec(
+        n, walks=Node2VecWalks(0.25, 0.25, count=160, length=40), how=TREE
     ),
     "node2vec p .25 q .25": lambda n: node2vec(
         n, walks=Node2VecWalks(0.25, 0.25, count=80, length=40), how=NEGATIVES
@@ -113,19 +117,20 @@ def shown(scores: tuple[NodeScore, ...]) -> list[dict]:
     return rows
 
 
-def gate(name: str, models: list[str]) -> Iterator[dict]:
+def gate(name: str, models: list[str], seeds: int) -> Iterator[dict]:
     """F1 of each model; DeepWalk at all shares, the others at half."""
     graph, truth = GRAPHS[name]()
-    for title in models:
+    for title, seed in product(models, range(1, seeds + 1)):
         model = MODELS[title](len(truth))
         warm(model)
         wall, busy = time.perf_counter(), time.process_time()
-        model.solve(graph, Progress(seed=1))
+        model.solve(graph, Progress(seed=seed))
         took = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - busy}
-        print(name, title, took, flush=True)
+        print(name, title, seed, took, flush=True)
         scores = classify(model.vectors.numpy(), truth, SHARES if title == "deepwalk" else (0.5,))
         how = asdict(model.words.how) | {"walks": repr(model.walks)}
-        yield {"graph": name, "model": title, "how": how, **took, "f1": shown(scores)}
+        entry = {"graph": name, "model": title, "seed": seed, "how": how}
+        yield entry | took | {"f1": shown(scores)}
 
 
 def warm(model: object) -> None:
@@ -271,6 +276,7 @@ def main() -> None:
     parser.add_argument("what", choices=["gate", "walks", "words", "near"])
     parser.add_argument("graph", nargs="?", choices=list(GRAPHS), default="wiki")
     parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--peers", default="")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--passes", type=int, default=80)
@@ -279,7 +285,7 @@ def main() -> None:
     waiting = os.environ.get("OMP_WAIT_POLICY", "spin")
     start = machine() | {"threads": options.threads, "waiting": waiting}
     if options.what == "gate":
-        entries = gate(options.graph, options.models)
+        entries = gate(options.graph, options.models, options.seeds)
     elif options.what == "walks":
         entries = walks(options.peers, options.threads)
     elif options.what == "near":
