@@ -1,12 +1,12 @@
 """Vectors of nodes beside published F1, and walks and word vectors beside their peers.
 
-    python benchmarks/embeddings.py gate wiki|blogcatalog [--models NAME] [--seeds 3] [--threads 2]
+    python benchmarks/embeddings.py gate wiki|blogcatalog [--models NAME] [--seeds 3]
     python benchmarks/embeddings.py walks|words|near --peers PEERS_PYTHON [--threads 2]
 
 Reads POLYREC_DATA/graphs (`../shared/data` where it is unset). `gate`: F1 of DeepWalk and of
-node2vec, on labels; twice the walks in one pass beside one and two passes. `walks`: steps a second on BlogCatalog. `words`: the same walks
-of Wiki for gensim and for polyrec, speed (median of seven, in turn) and F1. `near`: how many of a
-node's ten nearest the two agree on, beside how many gensim shares with itself from another seed.
+node2vec, on labels. `walks`: steps a second on BlogCatalog. `words`: the same walks of Wiki for
+gensim and for polyrec, speed (median of seven, in turn) and F1. `near`: how many of a node's ten
+nearest the two agree on, beside how many gensim shares with itself from another seed.
 
 A peer runs in an environment of its own (benchmarks/peers/embedding_peers.py says which versions);
 its rates and ours come from one run. On a busy machine wall clocks tell little, so seconds of the
