@@ -23,7 +23,7 @@ def dense_of(relation):
 
 def test_two_camps_that_stand_mixed_are_parted():
     draw = np.random.default_rng(0)
-    camps = draw.integers(0, 2, 60), draw.integers(0, 2, 40)
+    camps = draw.permutation(60) % 2, draw.permutation(40) % 2
     same = camps[0][:, None] == camps[1]
     dense = draw.random(same.shape) < np.where(same, 0.5, 0.02)
     for camp, order in zip(camps, side_by_side(relation(dense)), strict=True):
