@@ -292,7 +292,7 @@ def main() -> None:
     asked.add_argument("--threads", type=int, default=1)
     asked.add_argument("--out", type=Path, default=RESULTS)
     told = asked.parse_args()
-    settle()
+    settle()  # but for OpenMP's threads, which are loaded already: set OMP_WAIT_POLICY
     torch.set_num_threads(told.threads)
     numba.set_num_threads(min(told.threads, numba.config.NUMBA_NUM_THREADS))
     before = machine()

@@ -22,7 +22,15 @@ from polyrec.models.graphs.collaborative.spectrum import spectral_start
 from polyrec.negatives import Unseen
 from polyrec.nn.propagate import Edges, inverse_power, propagate, propagate_rows
 from polyrec.recommend import Retrieve
-from polyrec.train import PICKS, DegreeWeighted, Rank, Weights, WithContrast, WithDecay
+from polyrec.train import (
+    PICKS,
+    DegreeWeighted,
+    Rank,
+    Weights,
+    WithContrast,
+    WithDecay,
+    load_weights,
+)
 from polyrec.types import Progress, Ragged, Requests
 
 PEOPLE, ITEMS, DIM = 12, 15, 6
@@ -124,6 +132,20 @@ def test_nodes_keep_their_start_wherever_the_graph_places_them():
     assert torch.equal(by_node(model), free.weight)
     assert torch.equal(model.place.sort()[0], free.place)
     assert model.place[[0, PEOPLE + 1]].tolist() == [0, PEOPLE + 1]
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_checkpoint_of_before_has_its_nodes_as_they_came(connected):
+    old = LightGCN(Sizes(PEOPLE, ITEMS, int(SEEN.sum())), DIM)
+    both = torch.from_numpy(np.nonzero(adjacency())[1].astype("i4"))
+    old.begin[1:] = torch.from_numpy(adjacency().sum(1).cumsum())
+    old.ends[: len(both)] = both
+    stored = {name: part.clone() for name, part in old.state_dict().items() if name != "place"}
+    model = make(LightGCN) if connected else LightGCN(old.sizes, DIM)
+    load_weights(model, stored)
+    found = model.prepare().items(torch.arange(ITEMS + 1)).detach().numpy()
+    assert np.abs(found - dense(model)[PEOPLE + 1 :]).max() < 1e-6
+    assert torch.equal(model.weight, old.weight)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4])

@@ -1,6 +1,7 @@
 """A product along edges: duplicates, lonely nodes, and the bytes whatever the rows asked."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,3 +89,17 @@ def test_no_layer_is_a_copy():
     found = smoothed(x, edges_of(symmetric(5, 4)), 0)
     assert torch.equal(found, x)
     assert found.data_ptr() != x.data_ptr()
+
+
+def test_rows_of_a_table_that_lies_otherwise_are_the_same():
+    edges, rows = edges_of(symmetric(6, 12)), torch.arange(4)
+    x = torch.randn(20, 12).T
+    assert torch.equal(propagate_rows(x, edges, rows), propagate_rows(x.contiguous(), edges, rows))
+
+
+def test_tables_of_other_sizes_are_refused():
+    edges = edges_of(symmetric(7, 6))
+    with pytest.raises(ValueError, match="6 x 6 times"):
+        propagate(torch.ones(5, 4), edges)
+    with pytest.raises(ValueError, match="added to"):
+        edges.times(torch.ones(6, 4), base=torch.ones(6, 3))

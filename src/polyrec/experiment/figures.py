@@ -254,7 +254,9 @@ def _coverage(of: Trained, progress: Progress) -> None:
     if of.plan.stream is None:
         used = np.packbits(np.ones(len(of.split.train), bool))
     else:
-        seed = batch_seed(of.config.seed, of.plan.stages[0].name, 0)
-        used = of.plan.stream.coverage(seed, progress.step)
+        stage, stream = of.plan.stages[0], of.plan.stream
+        tasks = [n for n, task in enumerate(getattr(stage, "tasks", ())) if task.stream is stream]
+        seeds = [batch_seed(of.config.seed, stage.name, n) for n in tasks or [0]]
+        used = np.bitwise_or.reduce([stream.coverage(seed, progress.step) for seed in seeds])
     with writing(of.run.path / "used.npy") as beside, beside.open("wb") as file:
         np.save(file, used)

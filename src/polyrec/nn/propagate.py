@@ -19,15 +19,15 @@ from torch import Tensor
 
 from polyrec.kernels.graphs.rows import multiply, pull, push
 
-COMPILED = (torch.float32, torch.float64)  # what the compiled product sums, on the processor
+SUMMED = (torch.float32, torch.float64)  # by the compiled product, on the processor
 
 
 @dataclass(frozen=True)
 class Edges:
     """A matrix of edges in compressed rows, with a factor a row and a factor a column."""
 
-    start: Tensor  # [n + 1], same dtype as target
-    target: Tensor  # [E], int32 or int64, columns
+    start: Tensor  # [n + 1], same dtype as target on an accelerator
+    target: Tensor  # [E], int32 or int64, columns, each below m: nothing looks at them again
     into: Tensor  # [n], factor of each row
     out_of: Tensor  # [m], factor of each column
 
@@ -36,9 +36,17 @@ class Edges:
         return replace(self, into=into, out_of=out_of)
 
     def times(self, x: Tensor, base: Tensor | None = None) -> Tensor:
-        """[m, D] -> [n, D]: the product, added to base [n, D] where there is one; no gradient."""
+        """[m, D] -> [n, D]: the product, added to base [n, D] where there is one; no gradient.
+
+        Raises:
+            ValueError: x or base has other rows or columns than the matrix asks for.
+        """
+        n, m, width = len(self.into), len(self.out_of), x.shape[1]
+        if len(x) != m or (base is not None and base.shape != (n, width)):
+            beside = "" if base is None else f" added to {tuple(base.shape)}"
+            raise ValueError(f"a matrix of {n} x {m} times {tuple(x.shape)}{beside}")
         x = x.detach()
-        if x.device.type == "cpu" and x.dtype in COMPILED:
+        if x.device.type == "cpu" and x.dtype in SUMMED:
             return self._compiled(x.contiguous(), base)
         scaled = x * self.out_of.to(x.dtype)[:, None]
         summed = F.embedding_bag(
@@ -49,7 +57,8 @@ class Edges:
 
     def _compiled(self, x: Tensor, base: Tensor | None) -> Tensor:
         into, out_of = (factor.to(x.dtype).numpy() for factor in (self.into, self.out_of))
-        held = None if base is None else base.detach().contiguous().numpy()
+        assert int(self.start[-1]) <= len(self.target), "edges beyond their list"
+        held = None if base is None else base.detach().to(x.dtype).contiguous().numpy()
         out = x.new_empty(len(into), x.shape[1])
         arrays = self.start.numpy(), self.target.numpy(), into, out_of
         multiply(arrays, x.numpy(), held, out.numpy())
@@ -125,15 +134,16 @@ class _PropagateRows(torch.autograd.Function):
         ctx.edges, ctx.rows = edges, rows
         if x.device.type != "cpu":
             return edges.times(x)[rows]
-        return torch.from_numpy(pull(_arrays(edges, x), x.detach().numpy(), rows.numpy()))
+        return torch.from_numpy(
+            pull(_arrays(edges, x), x.detach().contiguous().numpy(), rows.numpy())
+        )
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         edges, rows = ctx.edges, ctx.rows
-        if grad.device.type != "cpu":
-            full = grad.new_zeros(len(edges.into), grad.shape[1]).index_add_(0, rows, grad)
-            return edges.times(full), None, None
         full = grad.new_zeros(len(edges.into), grad.shape[1])
+        if grad.device.type != "cpu":
+            return edges.times(full.index_add_(0, rows, grad)), None, None
         push(_arrays(edges, grad), grad.contiguous().numpy(), rows.numpy(), full.numpy())
         return full, None, None
 

@@ -130,10 +130,13 @@ def within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Puts stored tensors into a module; buffers that a solver sized take the stored size.
 
+    A model's `since` says what its newer buffers were when checkpoints did not hold them.
+
     Raises:
         ValueError: names or parameter shapes differ; the message lists them.
     """
     own = module.state_dict()
+    tensors = {**getattr(module, "since", {}), **tensors}
     wrong = [f"{name} is missing" for name in own if name not in tensors]
     wrong += [f"{name} is unknown" for name in tensors if name not in own]
     buffers = dict(module.named_buffers())

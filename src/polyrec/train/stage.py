@@ -20,7 +20,7 @@ from polyrec.train.optim import Adam, Optim
 from polyrec.train.schedule import Constant, Span, best
 from polyrec.types import Objective, Progress, Schedule, Stream
 
-DEPTH = 8
+DEPTH = 9  # levels of a description: down to the sampler of a committee's member
 Stop = Callable[[Progress], str | None]  # asked after every evaluation: the reason, or None
 
 

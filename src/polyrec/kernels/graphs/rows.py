@@ -1,6 +1,6 @@
 """Products with a graph's matrix that read and write no more than they must.
 
-`layer` is a layer of a propagation in one pass. The last one is read at the rows of a batch alone,
+`multiply` is a layer of a propagation in one pass. The last is read at the rows of a batch alone,
 so only their edges are walked: `pull` sums into those rows, `push` hands their gradient to the
 neighbours.
 

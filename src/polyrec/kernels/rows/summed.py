@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 VECTOR = 64  # bytes: a line of the cache, and the widest register
 TILE = 4  # vectors summed at once
-COMPILED = not vars(numba.config)["DISABLE_JIT"]  # else all columns are rest
+VECTORS = not vars(numba.config)["DISABLE_JIT"]  # else all columns are rest
 
 
 def _summing(vectors: int) -> Any:
@@ -63,8 +63,6 @@ def _emitter(vectors: int) -> Any:
             return builder.fadd(total, part, flags=["contract"])
 
         sums = [_kept(builder, many(None)) for _ in range(vectors)]
-        for total in sums:
-            builder.store(many(None), total)
         with cgutils.for_range_slice(builder, first, stop, first.type(1), inc=True) as (edge, _):
             node = builder.load(builder.gep(target, [edge]))
             node = context.cast(builder, node, kinds[0][0].dtype, types.intp)
@@ -101,7 +99,7 @@ def _parts(context: Any, builder: ir.IRBuilder, several: ir.Value, kinds: Any) -
 
 
 def _kept(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    """Where a value stands that changes; LLVM makes a register of it."""
+    """Where a value stands that changes, from here on; LLVM makes a register of it."""
     return cgutils.alloca_once_value(builder, value)  # type: ignore[no-untyped-call]
 
 
@@ -131,10 +129,10 @@ def sum_row(edges, span, x, base, goal):  # type: ignore[no-untyped-def]
     out, row, factor = goal
     width, lanes = x.shape[1], VECTOR // x.itemsize
     column = 0
-    while COMPILED and column + TILE * lanes <= width:
+    while VECTORS and column + TILE * lanes <= width:
         _sum_tile(edges, span, x, base, (out, row, factor, column))
         column += TILE * lanes
-    while COMPILED and column + lanes <= width:
+    while VECTORS and column + lanes <= width:
         _sum_vector(edges, span, x, base, (out, row, factor, column))
         column += lanes
     if column < width:

@@ -109,7 +109,7 @@ class Config:
         least=0,
     )
     members: int = setting(
-        1, "ultragcn: trainings side by side that answer by their mean score", least=1, below=65
+        1, "ultragcn: trainings side by side that answer by their mean score", least=1
     )
     drop: float = setting(0.1, "sgl: share of edges that a view lacks", least=0, below=1)
     noise: float = setting(0.1, "simgcl, xsimgcl: length of the noise in a layer", least=0)

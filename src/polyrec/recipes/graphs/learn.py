@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -88,8 +87,8 @@ def _tasks(config: Config, split: Split, edges: parts.Cuts) -> tuple[Task, ...]:
     whole = objective(config, split)
     if config.members == 1 or not isinstance(whole, DegreeWeighted):
         return (Task(edges, whole),)
-    each = (replace(whole, name=f"edge {number + 1}") for number in range(config.members))
-    return tuple(Task(edges, OfMember(one, number)) for number, one in enumerate(each))
+    each = range(config.members)
+    return tuple(Task(edges, OfMember(whole, k, f"{whole.name} {k + 1}")) for k in each)
 
 
 def _rate(config: Config, steps: int) -> Schedule[float] | float:

@@ -20,13 +20,17 @@ class OfMember:
 
     Arguments:
         number: which of the model's `members`.
+        name: of its loss, one for each member.
     """
 
     objective: DegreeWeighted
     number: int
+    name: str
 
     def __call__(self, model: Any, batch: Any, progress: Progress) -> Losses:
-        return self.objective(model.members[self.number], batch, self._apart(progress))
+        found = self.objective(model.members[self.number], batch, self._apart(progress))
+        (value,) = found.values.values()
+        return Losses({self.name: value}, found.meet, found.extra)
 
     def logits(self, model: Any, batch: Any, progress: Progress) -> Tensor:
         """What the loss saw, for the report of a failed step."""

@@ -8,6 +8,7 @@ Letters: U people, n items, N = U + n + 2 nodes, D width.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -73,6 +74,11 @@ class Bipartite(nn.Module):
             else:
                 self.weight.normal_(0, SPREAD)
             self.weight[[0, self.offset]] = 0
+
+    @property
+    def since(self) -> Mapping[str, Tensor]:
+        """Buffers that checkpoints of before lack, as they stood then: nodes as they come."""
+        return {"place": torch.arange(self.nodes)}
 
     @property
     def dim(self) -> int:

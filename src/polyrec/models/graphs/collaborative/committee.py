@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from polyrec.graph import Relation
-from polyrec.models.graphs.collaborative.free import Factors
+from polyrec.models.graphs.collaborative.free import UltraGCN
 from polyrec.nn import Dot
 from polyrec.types import Encoded, Requests, Similarity
 
@@ -18,11 +18,11 @@ class Committee(nn.Module):
     """The mean of its members' scores: what one training learns by chance is averaged away.
 
     Each member has its own vectors and is trained on batches and negatives of its own (`train`'s
-    `OfMember`). Their vectors stand side by side, so the mean is one inner product, K times as
-    wide, and searches as one model does.
+    `OfMember`); a start in the spectrum is the same for all. Their vectors stand side by side, so
+    the mean is one inner product, K times as wide, and searches as one model does.
 
     Arguments:
-        members: K models that score by inner products, alike but in what they draw.
+        members: K models of the same settings.
 
     Raises:
         ValueError: no members.
@@ -31,7 +31,7 @@ class Committee(nn.Module):
     similarity: Similarity
     asks = ("actor",)
 
-    def __init__(self, members: Sequence[Factors]) -> None:
+    def __init__(self, members: Sequence[UltraGCN]) -> None:
         super().__init__()
         if not members:
             raise ValueError("a committee needs at least one member")
@@ -39,9 +39,11 @@ class Committee(nn.Module):
         self.add_module("similarity", Dot())
 
     def connect(self, chose: Relation) -> None:
-        """Hands every member the graph."""
-        for member in self._each():
-            member.connect(chose)
+        """The first member looks at the graph; the others take over what it found."""
+        first, *others = self._each()
+        first.connect(chose)
+        for other in others:
+            other.follow(first)
 
     def prepare(self) -> Self:
         """Nothing to do once: the members' tables are the vectors."""
@@ -61,5 +63,5 @@ class Committee(nn.Module):
         queries, items = self.queries(requests), self.items(ids)
         return Encoded(queries, items, meet=(queries, items))
 
-    def _each(self) -> Sequence[Factors]:
-        return cast(Sequence[Factors], self.members)
+    def _each(self) -> Sequence[UltraGCN]:
+        return cast(Sequence[UltraGCN], self.members)

@@ -196,6 +196,14 @@ class UltraGCN(Factors):
 
         self.near.fill(seen, omega)
 
+    def follow(self, first: UltraGCN) -> None:
+        """Takes over what `connect` found for a model of the same settings."""
+        self.near.load_state_dict(first.near.state_dict())
+        if self.start == "spectral":
+            with torch.no_grad():
+                self.people.weight.copy_(first.people.weight)
+                self.table.weight.copy_(first.table.weight)
+
 
 class SimpleX(Free):
     """A cosine of items and what a person is: a share of his own vector, the rest his history.
