@@ -19,7 +19,7 @@ def settle() -> None:
     """Once, before anything large is made; what the environment says already stands.
 
     A step's tables are freed and made again: memory that goes back to the system in between comes
-    again in pages of 4 KiB, each zeroed, which was a fourth of a LightGCN step. So freed blocks up
+    again in pages of 4 KiB, each zeroed, which was a sixth of a LightGCN step. So freed blocks up
     to 32 MiB stay in the heap, its free end at most 256 MiB, and torch asks for large pages.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read once, when torch or numba is loaded
