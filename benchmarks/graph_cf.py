@@ -156,6 +156,7 @@ def spmm(data: str, width: int = 64) -> dict[str, Any]:
 def products(edges: Edges, x: Tensor) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is timed: forward alone, and with the gradient."""
     csr, coo, plain = sparse(edges, "csr"), sparse(edges, "coo"), x.detach()
+    beside = torch.randn_like(plain)
     dense: Any = csr  # scipy's, of the same arrays
     parts = (dense.values(), dense.col_indices(), dense.crow_indices())
     held = scipy.sparse.csr_matrix(tuple(part.numpy() for part in parts))
@@ -171,6 +172,7 @@ def products(edges: Edges, x: Tensor) -> tuple[dict[str, Any], dict[str, Any]]:
     forward = {
         "ours": lambda: edges.times(plain),
         "ours_plus_x": lambda: smoothed(plain, edges, 1),
+        "layer": lambda: edges.times(plain, base=beside),  # as LightGCN's second layer is
         "bags": lambda: bags(plain, edges),
         "torch_csr": lambda: csr @ plain,
         "torch_coo": lambda: torch.sparse.mm(coo, plain),
@@ -212,7 +214,8 @@ class Bags(torch.autograd.Function):
 def floors(edges: Edges, x: Tensor) -> dict[str, Any]:
     """What no product can go below: X in and out and the edges once, at the rate memory is copied.
 
-    Beside it every edge's row once, at the rate that X is read from the cache that holds it.
+    For a layer the table that is added comes in too. Beside it every edge's row once, at the rate
+    that X is read from the cache that holds it.
     """
     gathered, least = (
         4 * len(edges.target) * x.shape[1],
@@ -229,7 +232,11 @@ def floors(edges: Edges, x: Tensor) -> dict[str, Any]:
         "megabytes_at_least": least / 1e6,
         "copy_gigabytes_per_second": copy_rate,
         "read_gigabytes_per_second": read_rate,
-        "floor_ms": {"memory": least / 1e6 / copy_rate, "gathered": gathered / 1e6 / read_rate},
+        "floor_ms": {
+            "memory": least / 1e6 / copy_rate,
+            "layer": (least + 4 * x.numel()) / 1e6 / copy_rate,
+            "gathered": gathered / 1e6 / read_rate,
+        },
     }
 
 
