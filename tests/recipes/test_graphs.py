@@ -14,6 +14,8 @@ from polyrec.experiment.stored import fresh_model
 from polyrec.recipes import all_read, compose, graphs, recipe
 from polyrec.train import Adam, Linear, Stage, fit
 from polyrec.train.stage import describe
+from polyrec.trust.doctor import collapse
+from polyrec.trust.probe import probe
 from polyrec.types import Progress
 
 SMALL = ("world=retail_tiny", "dim=8", "batch=512", "epochs=1")
@@ -92,6 +94,17 @@ def test_members_learn_other_batches_and_answer_by_their_mean() -> None:
     scores = [(m.queries(people)[:, 0] @ m.items(ids).T).detach() for m in model.members]
     found = (model.queries(people)[:, 0] @ model.items(ids).T).detach()
     assert torch.allclose(found, (scores[0] + scores[1]) / 2, atol=1e-5)
+
+
+def test_members_who_agree_have_not_run_together() -> None:
+    config = order("ultragcn_committee", "members=3")
+    split = graphs.data(config)
+    model = fresh_model(recipe("graphs"), config, split.facts).eval()
+    found = probe(model.prepare(), split.test, split.facts.counts)
+    assert found["member_width"] == 8
+    told = {"item_pair_cosine": 0.5, "effective_rank": 20.0, "singular_values": [1.0] * 768}
+    assert collapse(told | {"member_width": 256}) == ()
+    assert collapse(told)
 
 
 def test_members_of_another_model_are_refused() -> None:

@@ -14,9 +14,10 @@ def collapse(probe: Mapping[str, Any], width: int = 0) -> tuple[Finding, ...]:
 
     Mean cosine of random pairs above .9, or an effective rank (exp of the entropy of the squared
     singular values' shares) below 2 or 5% of the width. `probe`: one checkpoint of probe.json;
-    `width`: of a vector, 0 = the number of singular values.
+    `width`: of a vector, 0 = a member's where a committee answers, else the number of singular
+    values.
     """
-    width = width or len(probe["singular_values"])
+    width = width or probe.get("member_width") or len(probe["singular_values"])
     cosine, rank = float(probe["item_pair_cosine"]), float(probe["effective_rank"])
     least = max(LEAST_RANK, LEAST_SHARE * width)
     if cosine <= ALIKE and rank >= least:

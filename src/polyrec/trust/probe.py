@@ -54,6 +54,7 @@ def probe(model: Retriever, questions: Questions, counts: Tensor) -> dict[str, A
             **_picks(model, queries, items, first),
             **_recalls(model, queries, items, asked),
             **_items(items, questions.hash),
+            "member_width": getattr(model, "member_width", None),  # where a committee answers
             **_lists(model, queries, items, counts),
             "two_evaluations": float((ask() - queries).abs().max()),
         }

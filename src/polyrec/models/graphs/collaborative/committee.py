@@ -38,6 +38,11 @@ class Committee(nn.Module):
         self.members = nn.ModuleList(members)
         self.add_module("similarity", Dot())
 
+    @property
+    def member_width(self) -> int:
+        """D: members say much the same, so together they spread no wider than one."""
+        return self._each()[0].people.weight.shape[1]
+
     def connect(self, chose: Relation) -> None:
         """The first member looks at the graph; the others take over what it found."""
         first, *others = self._each()
