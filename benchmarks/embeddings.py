@@ -46,7 +46,7 @@ SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ROUNDS = 7
 TREE = Training(window=10, epochs=1, min_count=1, output="tree")
 NEGATIVES = replace(TREE, output="negatives")
-# p and q of BlogCatalog are those of the node2vec paper (table 4)
+# p and q of BlogCatalog are the node2vec paper's, from memory
 MODELS: dict[str, Callable[[int], object]] = {
     "deepwalk": lambda n: deepwalk(n),
     "deepwalk, 160 walks": lambda n: deepwalk(n, walks=DeepWalks(count=160, length=40), how=TREE),
